@@ -1,0 +1,140 @@
+/**
+ * `bun scripts/build.ts` makes what Node 20 and npm users run:
+ *
+ * - `dist/`: every `src/X.ts` as `dist/X.js`, one to one, so that a file finds its siblings by the same relative path;
+ *   the command under `dist/cli` carries the packages it needs, everything else imports nothing but millrace and koffi
+ * - `dist/X.d.ts`: the declarations
+ * - `build/`: `src`, `test` and `examples` again, for running the tests on Node 20
+ *
+ * `--js` leaves the declarations out. It does not check types: that is `npm run types`.
+ */
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { type BuildOptions, build, type Plugin } from "esbuild";
+
+const root = resolve(import.meta.dirname, "..");
+const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+/** Lets `require("events")` of a CommonJS package that is carried along work in an ES module. */
+const REQUIRE_BANNER =
+  'import { createRequire as createRequireForBundle } from "node:module";\n' +
+  "const require = createRequireForBundle(import.meta.url);";
+
+process.chdir(root);
+const started = performance.now();
+const declarations = process.argv.includes("--js") ? undefined : emitDeclarations();
+const cli = join("src", "cli");
+const library = sourceFiles("src").filter((file) => !file.startsWith(cli));
+const command = sourceFiles(cli);
+await Promise.all([
+  transpile({ entryPoints: library, outdir: "dist", outbase: "src" }),
+  transpile({ entryPoints: command, outdir: "dist", outbase: "src", banner: { js: REQUIRE_BANNER } }, true),
+  transpile({ entryPoints: ["src", "test", "examples"].flatMap(sourceFiles), outdir: "build", outbase: "." }),
+]);
+removeStale("dist", "src");
+for (const folder of ["src", "test", "examples"]) {
+  copyOthers(folder, join("build", folder));
+  removeStale(join("build", folder), folder);
+}
+copyOthers("src", "dist");
+const declarationErrors = await declarations;
+for (const file of filesUnder("dist").filter((name) => name.endsWith(".d.ts"))) importJavaScript(file);
+if (declarationErrors) {
+  console.error(declarationErrors);
+  process.exitCode = 1;
+}
+console.log(`Built dist/ and build/ in ${Math.round(performance.now() - started)} ms`);
+
+/** One output file per entry point. Packages stay imports, unless `carryPackages` bundles the development ones. */
+async function transpile(options: BuildOptions & { entryPoints: string[] }, carryPackages = false): Promise<void> {
+  if (options.entryPoints.length === 0) return;
+  const { outputFiles } = await build({
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: "warning",
+    plugins: [oneToOne(carryPackages)],
+    ...options,
+    write: false,
+  });
+  for (const { path, contents } of outputFiles) replaceFile(path, contents);
+}
+
+/** Writes a file that differs, whole or not at all, so that a process that imports it meanwhile never sees half of it. */
+function replaceFile(path: string, contents: Uint8Array): void {
+  if (existsSync(path) && readFileSync(path).equals(contents)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, contents, { mode: contents[0] === 0x23 && contents[1] === 0x21 ? 0o755 : 0o644 });
+  renameSync(temporary, path);
+}
+
+/** Keeps every relative import of our own an import, `.ts` becoming `.js`. */
+function oneToOne(carryPackages: boolean): Plugin {
+  return {
+    name: "one-to-one",
+    setup({ onResolve }) {
+      onResolve({ filter: /.*/ }, ({ path, kind, importer }) => {
+        if (kind === "entry-point" || importer.includes("node_modules")) return undefined;
+        if (path.startsWith(".")) return { path: path.replace(/\.ts$/, ".js"), external: true };
+        const packageName = path.split("/", path.startsWith("@") ? 2 : 1).join("/");
+        const carried = carryPackages && packageName in devDependencies && !builtinModules.includes(path);
+        return carried ? undefined : { path, external: true };
+      });
+    },
+  };
+}
+
+function sourceFiles(folder: string): string[] {
+  return filesUnder(folder).filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"));
+}
+
+function filesUnder(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+/** Copies what is not TypeScript (C fixtures, wasm cores) to the same place in the output. */
+function copyOthers(from: string, to: string): void {
+  for (const file of filesUnder(from)) {
+    if (file.endsWith(".ts")) continue;
+    replaceFile(join(to, relative(from, file)), readFileSync(file));
+  }
+}
+
+/** Removes outputs whose source is gone. */
+function removeStale(outputs: string, sources: string): void {
+  for (const file of filesUnder(outputs)) {
+    const source = join(sources, relative(outputs, file));
+    const stem = source.replace(/(\.d\.ts|\.js\.map|\.js)$/, "");
+    if (!existsSync(`${stem}.ts`) && !existsSync(source)) rmSync(file);
+  }
+}
+
+/** The compiler leaves `.ts` in the imports of declarations, which some tools cannot follow. */
+function importJavaScript(file: string): void {
+  const text = readFileSync(file, "utf8");
+  replaceFile(file, Buffer.from(text.replace(/((?:from|import) ?\(?"\.[^"]*)\.ts"/g, '$1.js"')));
+}
+
+/** Runs the TypeScript compiler for the declarations of `src`; resolves to its complaints, if any. */
+function emitDeclarations(): Promise<string> {
+  const { promise, resolve: finish } = Promise.withResolvers<string>();
+  const compiler = spawn(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  compiler.stdout.setEncoding("utf8").on("data", (text) => {
+    output += text;
+  });
+  compiler.on("close", (code) => finish(code === 0 ? "" : output || `tsc ended with status ${code}`));
+  return promise;
+}

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { sharedObjects } from "./shared-objects.ts";
+
+/**
+ * Finds objects of the whole machine that outlive the test files. Files may run side by side, so an object is held against
+ * all the files that ran when it appeared, and only once they all ended. It cannot tell a program outside of the tests
+ * from them, when that makes an object and keeps it for seconds.
+ */
+export class LeakWatch {
+  #known = sharedObjects();
+  #running = new Set<string>();
+  /** objects that appeared, with the files that may have made them */
+  #suspects = new Map<string, Set<string>>();
+
+  start(file: string): void {
+    this.#look();
+    this.#running.add(file);
+  }
+
+  /** @returns a line for each object that is left for good, with the files that may have made it */
+  async end(file: string): Promise<string[]> {
+    this.#look();
+    this.#running.delete(file);
+    const left: string[] = [];
+    for (const [object, files] of this.#suspects) {
+      if ([...files].some((name) => this.#running.has(name))) continue;
+      this.#suspects.delete(object);
+      if (!(await outlives(object))) continue;
+      this.#known.add(object);
+      left.push(`left behind by ${[...files].join(" or ")}: ${object}`);
+    }
+    return left;
+  }
+
+  #look(): void {
+    const objects = sharedObjects();
+    for (const object of this.#suspects.keys()) if (!objects.has(object)) this.#suspects.delete(object);
+    for (const object of objects) {
+      if (this.#known.has(object) || this.#suspects.has(object) || this.#running.size === 0) continue;
+      this.#suspects.set(object, new Set(this.#running));
+    }
+    if (this.#running.size === 0) this.#known = objects;
+  }
+}
+
+/** Whether it is still there after two seconds, which is longer than a killed process takes to go. */
+async function outlives(object: string): Promise<boolean> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (!sharedObjects().has(object)) return false;
+    await sleep(20);
+  }
+  return true;
+}

@@ -1,0 +1,43 @@
+/**
+ * What a backend provides: how one JavaScript runtime calls libc.
+ *
+ * 1. `bind` returns one JavaScript function per C function. Calling it calls C on this thread, at once.
+ * 2. Arguments and results are JavaScript numbers, 64-bit ones too: an integer outside the safe range is not representable here.
+ * 3. A `buffer` parameter takes a view of any buffer, also a shared or an empty one; C may use the memory until the call returns, not after.
+ * 4. A `pointer` is a native address as a number; 0 is NULL.
+ * 5. `errno()` is the errno of the call made just before, on this thread, as long as nothing else ran in between.
+ * 6. `address(view)` is the native address of the view's first byte. It stays right while the memory lives and does not move,
+ *    which holds for `WebAssembly.Memory` and for buffers of some size, not for tiny typed arrays inside a V8 heap.
+ * 7. A function that the C library lacks throws `IPC_UNSUPPORTED` from `bind`.
+ *
+ * A backend does not call asynchronously (see `off-thread/`), does not take callbacks and does not convert strings.
+ */
+export interface Library {
+  /** Which backend this is. */
+  readonly name: BackendName;
+  /** @throws {IpcError} `IPC_UNSUPPORTED` when the C library has no such function */
+  bind<Names extends string>(definitions: Record<Names, Signature>): Record<Names, NativeFunction>;
+  /** Native address of the first byte of `view`. */
+  address(view: ArrayBufferView): number;
+  /** errno of the call made just before on this thread. */
+  errno(): number;
+}
+
+/** The backends there are, by the FFI they use. */
+export type BackendName = "bun:ffi" | "koffi" | "node:ffi" | "deno";
+
+/** The C types that signatures use. `usize` is `size_t`; `isize` is `ssize_t` and any other signed word. */
+export type NativeType = "void" | "i32" | "u32" | "i64" | "u64" | "usize" | "isize" | "pointer" | "buffer";
+
+/** A C prototype. */
+export interface Signature {
+  readonly parameters: readonly NativeType[];
+  readonly result: NativeType;
+}
+
+/** A bound C function. The backend decides how to convert; the caller keeps to the signature. */
+// biome-ignore lint/suspicious/noExplicitAny: the signature table is the type; call groups give each function its precise one
+export type NativeFunction = (...values: any[]) => any;
+
+/** Libraries to look in, in this order. The second holds what older glibc versions keep outside of libc. */
+export const LIBRARY_NAMES: readonly string[] = ["libc.so.6", "librt.so.1", "libpthread.so.0"];

@@ -1,0 +1,220 @@
+import { IPC_RMID, IPC_SET, IPC_STAT, MSGBUF, MSQID_DS } from "./abi/current.ts";
+import { EAGAIN, EINTR, ENOMSG } from "./abi/errno.ts";
+import { lazyBind } from "./bind.ts";
+import { cString } from "./c-string.ts";
+import { checkInt32, checkInteger, checkSize, checkView } from "./check.ts";
+import { INTERRUPTED, WOULD_BLOCK } from "./results.ts";
+import { scratch } from "./scratch.ts";
+import { getMember, setMember } from "./struct.ts";
+import { failedCall, lastErrno, SystemError } from "./system-error.ts";
+
+/** System V message queues. A message is a `struct msgbuf`: its type, a positive `long`, then its bytes. */
+
+const calls = lazyBind({
+  ftok: { parameters: ["buffer", "i32"], result: "i32" },
+  msgget: { parameters: ["i32", "i32"], result: "i32" },
+  msgsnd: { parameters: ["i32", "buffer", "usize", "i32"], result: "i32" },
+  // the kernel's messages are shorter than 2^31, so an i32 result is enough
+  msgrcv: { parameters: ["i32", "buffer", "usize", "i64", "i32"], result: "i32" },
+  msgctl: { parameters: ["i32", "i32", "buffer"], result: "i32" },
+});
+
+/** Where the bytes of a message begin in its `struct msgbuf`; before them is the type. */
+export const MSG_TEXT_OFFSET: number = MSGBUF.mtext.offset;
+
+/** What the kernel tells of a queue: `struct msqid_ds`. */
+export interface MessageQueueStatus {
+  /** User and group of the owner. */
+  uid: number;
+  gid: number;
+  /** User and group of who made it. */
+  cuid: number;
+  cgid: number;
+  /** Permission bits. */
+  mode: number;
+  /** Seconds since 1970 of the last `msgsnd`, `msgrcv` and change; 0 for never. */
+  stime: number;
+  rtime: number;
+  ctime: number;
+  /** Bytes in the queue now. */
+  cbytes: number;
+  /** Messages in the queue now. */
+  qnum: number;
+  /** Bytes that it may hold. */
+  qbytes: number;
+  /** Process of the last `msgsnd` and of the last `msgrcv`; 0 for none. */
+  lspid: number;
+  lrpid: number;
+}
+
+/**
+ * `key_t ftok(const char *pathname, int proj_id)` — Makes a System V key from a file. It is made of the device's and the inode's low
+ * bits, so two files may give the same key, and a file made anew another one.
+ *
+ * @param projectId the low 8 bits count, which should not be 0
+ * @throws {SystemError} `EACCES`, `ELOOP`, `ENAMETOOLONG`, `ENOENT`, `ENOTDIR` as for `stat(2)`
+ * @throws {RangeError} the path holds a NUL character
+ * @see https://man7.org/linux/man-pages/man3/ftok.3.html
+ */
+export function ftok(path: string, projectId: number): number {
+  checkInt32("projectId", projectId);
+  const key: number = calls().ftok(cString(path), projectId);
+  if (key === -1) throw failedCall("ftok", path);
+  return key;
+}
+
+/**
+ * `int msgget(key_t key, int msgflg)` — The queue of a key, or a new one. It stays until {@link msgctlRemove} or the next boot.
+ *
+ * @param key 32 bits, signed or unsigned; `IPC_PRIVATE` makes a new queue that no key finds
+ * @param flags `IPC_CREAT`, `IPC_EXCL`, and permission bits
+ * @returns the queue's id, the same in all processes
+ * @throws {SystemError} `EACCES` no permission
+ * @throws {SystemError} `EEXIST` `IPC_CREAT | IPC_EXCL` and there is one
+ * @throws {SystemError} `ENOENT` no queue of that key
+ * @throws {SystemError} `ENOMEM`, `ENOSPC` no memory, or the system's limit of queues
+ * @see https://man7.org/linux/man-pages/man2/msgget.2.html
+ */
+export function msgget(key: number, flags: number): number {
+  checkInteger("key", key);
+  checkInt32("flags", flags);
+  if (key >>> 0 !== key) checkInt32("key", key);
+  const queue: number = calls().msgget(key | 0, flags);
+  if (queue < 0) throw failedCall("msgget");
+  return queue;
+}
+
+/**
+ * `int msgsnd(int msqid, const void *msgp, size_t msgsz, int msgflg)` — Puts a message into a queue, and blocks the thread while
+ * there is no room, unless with `IPC_NOWAIT`.
+ *
+ * @param message a `struct msgbuf`: the type, set with {@link setMessageType}, then the bytes at {@link MSG_TEXT_OFFSET}
+ * @param length bytes after the type
+ * @param flags `IPC_NOWAIT` or 0
+ * @returns 0 when sent, {@link WOULD_BLOCK} when there is no room, {@link INTERRUPTED} when a signal ended the wait
+ * @throws {SystemError} `EACCES` no permission to write
+ * @throws {SystemError} `EIDRM` the queue was removed meanwhile
+ * @throws {SystemError} `EINVAL` no such queue, a type below 1, or longer than `/proc/sys/kernel/msgmax`
+ * @throws {SystemError} `ENOMEM` no memory
+ * @throws {RangeError} `length` goes beyond the view
+ * @see https://man7.org/linux/man-pages/man2/msgsnd.2.html
+ */
+export function msgsnd(queue: number, message: ArrayBufferView, length: number, flags: number): number {
+  checkInt32("queue", queue);
+  checkMessage(message, length);
+  checkInt32("flags", flags);
+  if (calls().msgsnd(queue, message, length, flags) === 0) return 0;
+  const errno = lastErrno();
+  if (errno === EAGAIN) return WOULD_BLOCK;
+  if (errno === EINTR) return INTERRUPTED;
+  throw new SystemError("msgsnd", errno);
+}
+
+/**
+ * `ssize_t msgrcv(int msqid, void *msgp, size_t msgsz, long msgtyp, int msgflg)` — Takes a message from a queue, and blocks the
+ * thread while there is none, unless with `IPC_NOWAIT`.
+ *
+ * @param message room for a `struct msgbuf`: see {@link messageType} and {@link MSG_TEXT_OFFSET}
+ * @param length bytes of room after the type
+ * @param type 0 takes the first message, a positive number the first of that type, a negative one the first of the lowest type up to it
+ * @param flags `IPC_NOWAIT`, `MSG_NOERROR` (cut long messages off), `MSG_EXCEPT`, or 0
+ * @returns the bytes after the type, {@link WOULD_BLOCK} when there is no message, {@link INTERRUPTED} when a signal ended the wait
+ * @throws {SystemError} `E2BIG` the message is longer than the room; it stays in the queue
+ * @throws {SystemError} `EACCES` no permission to read
+ * @throws {SystemError} `EIDRM` the queue was removed meanwhile
+ * @throws {SystemError} `EINVAL` no such queue
+ * @throws {RangeError} `length` goes beyond the view
+ * @see https://man7.org/linux/man-pages/man2/msgrcv.2.html
+ */
+export function msgrcv(queue: number, message: ArrayBufferView, length: number, type: number, flags: number): number {
+  checkInt32("queue", queue);
+  checkMessage(message, length);
+  checkInteger("type", type);
+  checkInt32("flags", flags);
+  const count: number = calls().msgrcv(queue, message, length, type, flags);
+  if (count >= 0) return count;
+  const errno = lastErrno();
+  if (errno === ENOMSG) return WOULD_BLOCK;
+  if (errno === EINTR) return INTERRUPTED;
+  throw new SystemError("msgrcv", errno);
+}
+
+/** Writes the type into a `struct msgbuf` for {@link msgsnd}. */
+export function setMessageType(message: DataView, type: number): void {
+  setMember(message, MSGBUF.mtype, type);
+}
+
+/** Reads the type from a `struct msgbuf` that {@link msgrcv} filled. */
+export function messageType(message: DataView): number {
+  return getMember(message, MSGBUF.mtype);
+}
+
+/**
+ * `msgctl(msqid, IPC_STAT, &msqid_ds)` — Tells about a queue.
+ *
+ * @throws {SystemError} `EACCES` no permission to read
+ * @throws {SystemError} `EIDRM`, `EINVAL` no such queue, any more
+ * @see https://man7.org/linux/man-pages/man2/msgctl.2.html
+ */
+export function msgctlStat(queue: number): MessageQueueStatus {
+  msgctl(queue, IPC_STAT);
+  return {
+    uid: getMember(scratch, MSQID_DS.msg_perm_uid),
+    gid: getMember(scratch, MSQID_DS.msg_perm_gid),
+    cuid: getMember(scratch, MSQID_DS.msg_perm_cuid),
+    cgid: getMember(scratch, MSQID_DS.msg_perm_cgid),
+    mode: getMember(scratch, MSQID_DS.msg_perm_mode),
+    stime: getMember(scratch, MSQID_DS.msg_stime),
+    rtime: getMember(scratch, MSQID_DS.msg_rtime),
+    ctime: getMember(scratch, MSQID_DS.msg_ctime),
+    cbytes: getMember(scratch, MSQID_DS.msg_cbytes),
+    qnum: getMember(scratch, MSQID_DS.msg_qnum),
+    qbytes: getMember(scratch, MSQID_DS.msg_qbytes),
+    lspid: getMember(scratch, MSQID_DS.msg_lspid),
+    lrpid: getMember(scratch, MSQID_DS.msg_lrpid),
+  };
+}
+
+/**
+ * `msgctl(msqid, IPC_SET, &msqid_ds)` — Changes the owner, the permission bits or the room of a queue; what is not given stays.
+ *
+ * @throws {SystemError} `EACCES` no permission to read the queue
+ * @throws {SystemError} `EIDRM`, `EINVAL` no such queue, any more
+ * @throws {SystemError} `EPERM` not the owner, or more room than `/proc/sys/kernel/msgmnb` without privilege
+ * @see https://man7.org/linux/man-pages/man2/msgctl.2.html
+ */
+export function msgctlSet(
+  queue: number,
+  changes: Partial<Pick<MessageQueueStatus, "uid" | "gid" | "mode" | "qbytes">>,
+): void {
+  msgctl(queue, IPC_STAT);
+  const { uid, gid, mode, qbytes } = changes;
+  if (uid !== undefined) setMember(scratch, MSQID_DS.msg_perm_uid, uid);
+  if (gid !== undefined) setMember(scratch, MSQID_DS.msg_perm_gid, gid);
+  if (mode !== undefined) setMember(scratch, MSQID_DS.msg_perm_mode, mode);
+  if (qbytes !== undefined) setMember(scratch, MSQID_DS.msg_qbytes, qbytes);
+  msgctl(queue, IPC_SET);
+}
+
+/**
+ * `msgctl(msqid, IPC_RMID, NULL)` — Removes a queue with all its messages. Whoever waits on it gets `EIDRM`.
+ *
+ * @throws {SystemError} `EIDRM`, `EINVAL` no such queue, any more
+ * @throws {SystemError} `EPERM` not the owner
+ * @see https://man7.org/linux/man-pages/man2/msgctl.2.html
+ */
+export function msgctlRemove(queue: number): void {
+  msgctl(queue, IPC_RMID);
+}
+
+function msgctl(queue: number, operation: number): void {
+  checkInt32("queue", queue);
+  if (calls().msgctl(queue, operation, scratch) !== 0) throw failedCall("msgctl");
+}
+
+function checkMessage(message: ArrayBufferView, length: number): void {
+  checkView("message", message);
+  checkSize("length", length);
+  const room = message.byteLength - MSG_TEXT_OFFSET;
+  if (length > room) throw new RangeError(`length is ${length}, but the message has room for ${room} bytes after its type`);
+}

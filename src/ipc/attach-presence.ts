@@ -1,0 +1,241 @@
+import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { IpcError } from "../errors.ts";
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } from "../ffi/abi/current.ts";
+import { close, fstat, open, posixFallocate, write } from "../ffi/fd.ts";
+import { mkfifo } from "../ffi/fifo.ts";
+import { getpid } from "../ffi/ids.ts";
+import { lockWait, queryLock, tryLock, unlock } from "../ffi/lock.ts";
+import { pageSize } from "../ffi/sysconf.ts";
+import { renameExchange } from "../ffi/rename.ts";
+import type { Region } from "../memory/region.ts";
+import { initializeHeader } from "../ring/initialize-header.ts";
+import {
+  HEAD_OFFSET,
+  SEGMENT_LIVE,
+  SEGMENT_STATE_OFFSET,
+  SEGMENT_SUPERSEDED,
+  STATE_CLOSED,
+  STATE_NEVER,
+  TAIL_OFFSET,
+} from "../ring/layout.ts";
+import { domainError } from "./error-table.ts";
+import type { Side } from "./link.ts";
+import { mapSegment } from "./map-segment.ts";
+import { objectDirectory } from "./object-directory.ts";
+import { Presence } from "./presence.ts";
+import {
+  bellFile,
+  otherSide,
+  pidWord,
+  removeObject,
+  roleByte,
+  SEGMENT_FILE,
+  SETUP_BYTE,
+  stateWord,
+  sweepTemporaries,
+  temporaryPath,
+} from "./presence-object.ts";
+
+/** What `attachPresence` wants to know. */
+export interface AttachOptions {
+  /** For messages. */
+  readonly address: string;
+  /** Bytes of data of a new object: a power of two of whole pages. */
+  readonly capacity: number;
+  /** True when the user asked for that capacity, so that a smaller object will not do. */
+  readonly capacityAsked: boolean;
+  /** Permission bits of the files. */
+  readonly mode: number;
+}
+
+/**
+ * Attaches to the object `name` as its producer (a sender) or consumer (a receiver), and makes it when there is none. An object whose
+ * last session is over, and one that is too small and holds nothing, is replaced.
+ *
+ * @param enter called under the setup lock when everything is open, to take the end: it sets the state word
+ * @throws {IpcError} `IPC_BUSY` when a live process holds that end; `IPC_EXISTS` when the object is in use and smaller than asked for;
+ *   `IPC_CORRUPT` when it is not what this version writes; `IPC_LIMIT` when there is no room for it; `IPC_PERMISSION`
+ */
+export function attachPresence(
+  name: string,
+  side: Side,
+  options: AttachOptions,
+  enter: (presence: Presence) => void,
+): Presence {
+  const path = join(objectDirectory(), name);
+  try {
+    let created = false;
+    for (;;) {
+      const segment = openSegment(path, options.address);
+      if (segment === undefined) {
+        created = create(path, options);
+        continue;
+      }
+      const presence = attachOpened(segment, path, name, side, options, created, enter);
+      if (presence !== undefined) return presence;
+      created = false;
+    }
+  } catch (error) {
+    throw domainError("create", error, `Cannot open ${options.address} as ${side}, in ${path}`);
+  }
+}
+
+function openSegment(path: string, address: string): number | undefined {
+  try {
+    return open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ENOTDIR" || code === "ELOOP" || code === "EISDIR") throw foreign(path, address, error);
+    if (code !== "ENOENT") throw error;
+  }
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  // a directory without a segment: one that is just being removed, or not ours
+  if (found !== undefined && lstatSync(join(path, bellFile("sender")), { throwIfNoEntry: false }) === undefined) {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw foreign(path, address, undefined);
+  }
+  return undefined;
+}
+
+function foreign(path: string, address: string, cause: unknown): IpcError {
+  return new IpcError("IPC_CORRUPT", `Cannot open ${address}: ${path} is not a millrace object. Remove it, or use another name`, {
+    cause,
+  });
+}
+
+/** Makes the object under its name; false when somebody else was first. */
+function create(path: string, options: AttachOptions): boolean {
+  const temporary = build(path, options);
+  try {
+    renameSync(temporary, path);
+    return true;
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" || code === "ENOTEMPTY") return false;
+    if (code === "ENOTDIR") throw foreign(path, options.address, error);
+    throw error;
+  }
+}
+
+/** Builds an object under a temporary name and gives its path. */
+function build(path: string, { capacity, mode }: AttachOptions): string {
+  sweepTemporaries(objectDirectory());
+  const temporary = temporaryPath(path);
+  mkdirSync(temporary, { mode: 0o700 });
+  try {
+    const headerBytes = pageSize();
+    const segment = open(join(temporary, SEGMENT_FILE), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    try {
+      // all of it now: a full tmpfs is an error here, and not a SIGBUS later
+      posixFallocate(segment, 0, headerBytes + capacity);
+      const words = new Int32Array(headerBytes >> 2);
+      initializeHeader({ words, offset: 0 }, { capacity, creatorPid: getpid(), headerBytes });
+      write(segment, new Uint8Array(words.buffer));
+    } finally {
+      close(segment);
+    }
+    mkfifo(join(temporary, bellFile("sender")), mode);
+    mkfifo(join(temporary, bellFile("receiver")), mode);
+    return temporary;
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Takes the end of an open segment; `undefined`, with the segment closed, when the name has to be looked up again. */
+function attachOpened(
+  segment: number,
+  path: string,
+  name: string,
+  side: Side,
+  options: AttachOptions,
+  created: boolean,
+  enter: (presence: Presence) => void,
+): Presence | undefined {
+  const opened = [segment];
+  let region: Region | undefined;
+  try {
+    lockWait(segment, "write", SETUP_BYTE, 1);
+    region = mapSegment(segment, options.address);
+    const { words } = region.arena;
+    const header = region.offset >> 2;
+    const segmentState = Atomics.load(words, header + (SEGMENT_STATE_OFFSET >> 2));
+    const stale = !isAt(path, segment);
+    if (!stale && segmentState !== SEGMENT_LIVE) removeObject(path, words, header);
+    if (stale || segmentState !== SEGMENT_LIVE || !fits(region, segment, path, side, options)) {
+      region.close();
+      close(segment);
+      return undefined;
+    }
+    if (!tryLock(segment, "write", roleByte(side), 1)) throw busy(options.address, side, words[header + pidWord(side)]);
+    const bell = open(join(path, bellFile(side)), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    opened.push(bell);
+    // for reading too, so that it opens without a reader there
+    const peerBell = open(join(path, bellFile(otherSide(side))), O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+    opened.push(peerBell);
+    const capacity = (region.length - pageSize()) / 2;
+    const presence = new Presence({ name, side, region, capacity, created, path, segment, bell, peerBell });
+    enter(presence);
+    unlock(segment, SETUP_BYTE, 1);
+    return presence;
+  } catch (error) {
+    region?.close();
+    for (const descriptor of opened) close(descriptor);
+    throw error;
+  }
+}
+
+/** True when the object may be used; false when it was replaced or removed and the name has to be looked up again. */
+function fits(region: Region, segment: number, path: string, side: Side, options: AttachOptions): boolean {
+  const { words } = region.arena;
+  const header = region.offset >> 2;
+  const other = otherSide(side);
+  if (queryLock(segment, "write", roleByte(side), 1)) return true; // busy, which is reported by the caller
+  const peerHeld = queryLock(segment, "write", roleByte(other), 1);
+  const receiverState = Atomics.load(words, header + stateWord("receiver"));
+  if (!peerHeld && receiverState === STATE_CLOSED) {
+    // the last receiver left and nobody is there: that session is over
+    removeObject(path, words, header);
+    return false;
+  }
+  const capacity = (region.length - pageSize()) / 2;
+  if (!options.capacityAsked || capacity >= options.capacity) return true;
+  const empty = Atomics.load(words, header + (HEAD_OFFSET >> 2)) === Atomics.load(words, header + (TAIL_OFFSET >> 2));
+  const replaceable = empty && (side === "sender" || (!peerHeld && Atomics.load(words, header + stateWord(other)) === STATE_NEVER));
+  if (!replaceable) {
+    throw new IpcError(
+      "IPC_EXISTS",
+      `Cannot open ${options.address} with a capacity of ${options.capacity} bytes: it exists with ${capacity} and is in use. ` +
+        "Open it without a capacity, or let the sender ask for the larger one",
+    );
+  }
+  if (peerHeld) supersede(path, words, header, other, options);
+  else removeObject(path, words, header);
+  return false;
+}
+
+/** Puts a new object in the place of one to which the other end is attached, and tells it. */
+function supersede(path: string, words: Int32Array, header: number, other: Side, options: AttachOptions): void {
+  const replacement = build(path, options);
+  const bell = open(join(path, bellFile(other)), O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+  try {
+    Atomics.store(words, header + (SEGMENT_STATE_OFFSET >> 2), SEGMENT_SUPERSEDED);
+    renameExchange(replacement, path);
+    write(bell, new Uint8Array(1));
+  } finally {
+    close(bell);
+    rmSync(replacement, { recursive: true, force: true });
+  }
+}
+
+/** True while `path` still leads to the open segment. */
+function isAt(path: string, segment: number): boolean {
+  const found = lstatSync(join(path, SEGMENT_FILE), { throwIfNoEntry: false, bigint: true });
+  return found !== undefined && Number(found.ino) === fstat(segment).ino;
+}
+
+function busy(address: string, side: Side, pid: number | undefined): IpcError {
+  return new IpcError("IPC_BUSY", `Cannot open ${address} as ${side}: process ${pid} already holds that end. Close it there, or use another name`);
+}

@@ -1,0 +1,38 @@
+import { IpcError } from "../errors.ts";
+import { fstat } from "../ffi/fd.ts";
+import { pageSize } from "../ffi/sysconf.ts";
+import { mapMirrored, type Region } from "../memory/region.ts";
+import { MAX_CAPACITY, MIN_CAPACITY } from "../ring/layout.ts";
+import { validateHeader } from "../ring/validate-header.ts";
+
+/**
+ * Maps an open segment, header and mirrored data, after checking that its size and its header agree.
+ *
+ * @throws {IpcError} `IPC_CORRUPT` when they do not; `IPC_LIMIT` when the arena is full
+ */
+export function mapSegment(segment: number, address: string): Region {
+  const { size } = fstat(segment);
+  const headerBytes = pageSize();
+  const capacity = size - headerBytes;
+  // the size is the kernel's word, so the mapping never reaches past the end
+  if (capacity < MIN_CAPACITY || capacity > MAX_CAPACITY || (capacity & (capacity - 1)) !== 0) {
+    throw new IpcError(
+      "IPC_CORRUPT",
+      `Cannot open ${address}: its segment has ${size} bytes, a header of ${headerBytes} and a power of two would be right`,
+    );
+  }
+  const region = mapMirrored(segment, headerBytes, capacity);
+  try {
+    const found = validateHeader({ words: region.arena.words, offset: region.offset, name: address }, size);
+    if (found.headerBytes !== headerBytes || found.capacity !== capacity) {
+      throw new IpcError(
+        "IPC_CORRUPT",
+        `Cannot open ${address}: its header names ${found.headerBytes} + ${found.capacity} bytes, ${headerBytes} + ${capacity} would be right`,
+      );
+    }
+    return region;
+  } catch (error) {
+    region.close();
+    throw error;
+  }
+}

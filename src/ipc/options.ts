@@ -1,0 +1,41 @@
+/** Options of `Channel.sender` and `Channel.receiver`. An option that the kind of channel has no use for is a `TypeError`. */
+export interface ChannelOptions {
+  /** `ring:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity. */
+  capacity?: number;
+  /** `pipe:`, `fifo:`, `unix:` how messages lie in the byte stream; default `"length"`. */
+  framing?: Framing;
+  /** How values become bytes; default `"bytes"`. */
+  codec?: "bytes" | "text" | "json" | "v8" | Codec<unknown>;
+  /** `sysv:` the message type: what a sender writes (default 1), what a receiver takes (default 0, any). */
+  type?: number;
+  /** `sysv:` send messages past the kernel's limit in pieces; both ends have to ask for it. */
+  fragments?: boolean;
+  /** The longest message that a receiver accepts, in bytes; a longer one is `IPC_TOO_LARGE`. Default 256 MiB. */
+  maxMessageBytes?: number;
+  /** Permission bits of what is created; default 0o600. */
+  mode?: number;
+  /** `fifo:` false: do not wait for the other side at opening, as with O_NONBLOCK (a sender without reader is `ENXIO`). Default true. */
+  wait?: boolean;
+  /** Ends the opening, where opening waits. */
+  signal?: AbortSignal;
+  /** Longest time to open in milliseconds, where opening waits. */
+  timeout?: number;
+}
+
+/** `"length"`: a 4-byte length before each message. `"lines"`: a message ends with a newline. `"raw"`: bytes as they come. */
+export type Framing = "length" | "lines" | "raw";
+
+/** Turns values into bytes and back. */
+export interface Codec<Value> {
+  encode(value: Value): Uint8Array;
+  /** @param bytes memory that the codec may keep */
+  decode(bytes: Uint8Array): Value;
+}
+
+/** How long to wait. */
+export interface WaitOptions {
+  /** Milliseconds; past them the call ends with `IPC_TIMEOUT`. Default: no limit. */
+  timeout?: number;
+  /** Ends the call with `IPC_ABORTED`. */
+  signal?: AbortSignal;
+}

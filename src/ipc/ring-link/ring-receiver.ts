@@ -1,0 +1,178 @@
+import { IpcError } from "../../errors.ts";
+import { futexWake } from "../../ffi/futex.ts";
+import { getpid } from "../../ffi/ids.ts";
+import { RingConsumer } from "../../ring/consumer.ts";
+import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
+import type { WaitMode } from "../../ring/waiter.ts";
+import { type AttachOptions, attachPresence } from "../attach-presence.ts";
+import type { Direction, Link, LinkStats, Peer } from "../link.ts";
+import type { Presence } from "../presence.ts";
+import { BellWaiter } from "./bell-waiter.ts";
+import { ringMemory } from "./ring-memory.ts";
+import { RING_SUPPORTS } from "./supports.ts";
+
+/** How many failed tries in a row it takes to ask the kernel whether the sender still lives; a system call each. */
+const TRIES_PER_LOOK = 64;
+
+/** The receiving end of a ring as a `Link`. */
+export class RingReceiver implements Link {
+  readonly address: string;
+  readonly side = "receiver";
+  readonly supports = RING_SUPPORTS;
+  readonly maxMessageBytes = Number.POSITIVE_INFINITY;
+
+  readonly #name: string;
+  readonly #options: AttachOptions;
+  readonly #maxMessageBytes: number;
+  // Replaced together when the sender has put a larger ring in the place of this one
+  #presence!: Presence;
+  #consumer!: RingConsumer;
+  #bell!: BellWaiter;
+  #emptyTries = 0;
+  #stalls = 0;
+  #wakes = 0;
+  #ended = false;
+  #open = true;
+
+  constructor(name: string, options: AttachOptions, maxMessageBytes: number) {
+    this.address = options.address;
+    this.#name = name;
+    this.#options = options;
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#attach();
+  }
+
+  tryWrite(): never {
+    throw new TypeError(`${this.address} is open for receiving`);
+  }
+
+  flush(): boolean {
+    return true;
+  }
+
+  keepRest(): void {}
+
+  retract(): boolean {
+    return true;
+  }
+
+  cork(): void {}
+
+  uncork(): void {}
+
+  tryRead(): Uint8Array | undefined | null {
+    if (this.#ended) return null;
+    const message = this.#consumer.tryPop();
+    if (message !== undefined) {
+      this.#emptyTries = 0;
+      return message;
+    }
+    if (this.#mayHaveEnded()) return this.#consumer.tryPop() ?? this.#end();
+    return undefined;
+  }
+
+  tryPeek(): Uint8Array | undefined | null {
+    if (this.#ended) return null;
+    let at = this.#consumer.tryPeek();
+    if (at === -1) {
+      if (!this.#mayHaveEnded()) return undefined;
+      at = this.#consumer.tryPeek();
+      if (at === -1) return this.#end();
+    }
+    this.#emptyTries = 0;
+    return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
+  }
+
+  release(): void {
+    this.#consumer.release();
+  }
+
+  async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#open || this.#ended) return;
+    this.#stalls++;
+    this.#emptyTries = TRIES_PER_LOOK;
+    await this.#bell.park(this.#consumer, signal);
+  }
+
+  readySync(_direction: Direction, timeout: number): boolean {
+    if (this.#ended) return true;
+    this.#stalls++;
+    this.#emptyTries = TRIES_PER_LOOK;
+    return this.#bell.parkSync(this.#consumer, timeout);
+  }
+
+  peer(): Peer {
+    if (!this.#open) return { alive: undefined, pid: undefined };
+    const state = this.#presence.peerState();
+    return { alive: state === "none" ? undefined : state === "attached", pid: this.#presence.peerPid };
+  }
+
+  stats(): LinkStats {
+    return {
+      backlogBytes: this.#open ? this.#consumer.available : undefined,
+      capacityBytes: this.#presence.capacity,
+      stalls: this.#stalls,
+      wakes: this.#wakes,
+    };
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#detach();
+  }
+
+  #attach(): void {
+    let consumer: RingConsumer | undefined;
+    const presence = attachPresence(this.#name, "receiver", this.#options, (opened) => {
+      const waiter = { wake: (mode: WaitMode) => this.#wake(mode) };
+      const options = { maxMessageBytes: this.#maxMessageBytes, pid: getpid() };
+      consumer = new RingConsumer(ringMemory(opened, this.address), waiter, options);
+    });
+    this.#presence = presence;
+    this.#consumer = consumer as RingConsumer;
+    this.#bell = new BellWaiter(presence);
+  }
+
+  #detach(): void {
+    this.#bell.close();
+    try {
+      this.#consumer.close();
+    } finally {
+      this.#presence.detach();
+    }
+  }
+
+  #wake(mode: WaitMode): void {
+    this.#wakes++;
+    if (mode === WAIT_FUTEX) futexWake(this.#presence.region.arena.address + this.#consumer.peerWaiterOffset, 1);
+    else this.#presence.ringPeer();
+  }
+
+  /** Nothing is there: true when nothing more can come, except for what was published before this look. */
+  #mayHaveEnded(): boolean {
+    if (this.#consumer.peerState === STATE_CLOSED) return true;
+    if (++this.#emptyTries <= TRIES_PER_LOOK) return false;
+    this.#emptyTries = 0;
+    if (this.#presence.superseded) {
+      this.#detach();
+      this.#attach();
+      return false;
+    }
+    const state = this.#presence.peerState();
+    return state === "dead" || state === "closed";
+  }
+
+  /** Called when the sender has left and everything is read. */
+  #end(): null {
+    // it may have been replaced by a successor since the look that brought us here
+    this.#ended = true;
+    if (this.#presence.peerState() !== "dead") return null;
+    const partial = this.#consumer.inMessage ? ", in the middle of a message" : "";
+    this.#consumer.discardPartial();
+    throw new IpcError(
+      "IPC_PEER_GONE",
+      `The sender of ${this.address}, process ${this.#presence.peerPid}, died without closing${partial}. All that it had sent was received`,
+    );
+  }
+}

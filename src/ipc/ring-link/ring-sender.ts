@@ -1,0 +1,166 @@
+import { IpcError } from "../../errors.ts";
+import { futexWake } from "../../ffi/futex.ts";
+import { getpid } from "../../ffi/ids.ts";
+import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
+import { RingProducer } from "../../ring/producer.ts";
+import type { WaitMode } from "../../ring/waiter.ts";
+import { type AttachOptions, attachPresence } from "../attach-presence.ts";
+import { BEGUN, type Direction, FULL, type Link, type LinkStats, type Peer, TAKEN, type WriteResult } from "../link.ts";
+import type { Presence } from "../presence.ts";
+import { BellWaiter } from "./bell-waiter.ts";
+import { ringMemory } from "./ring-memory.ts";
+import { RING_SUPPORTS } from "./supports.ts";
+
+/** How many failed tries in a row it takes to ask the kernel whether the receiver still lives; a system call each. */
+const TRIES_PER_LOOK = 64;
+
+/** The sending end of a ring as a `Link`. */
+export class RingSender implements Link {
+  readonly address: string;
+  readonly side = "sender";
+  readonly supports = RING_SUPPORTS;
+  readonly maxMessageBytes = Number.POSITIVE_INFINITY;
+
+  readonly #presence: Presence;
+  readonly #producer: RingProducer;
+  readonly #bell: BellWaiter;
+  #fullTries = 0;
+  #stalls = 0;
+  #wakes = 0;
+  #open = true;
+
+  constructor(name: string, options: AttachOptions) {
+    this.address = options.address;
+    let producer: RingProducer | undefined;
+    this.#presence = attachPresence(name, "sender", options, (presence) => {
+      const waiter = { wake: (mode: WaitMode) => this.#wake(mode) };
+      producer = new RingProducer(ringMemory(presence, options.address), waiter, { pid: getpid() });
+    });
+    this.#producer = producer as RingProducer;
+    this.#bell = new BellWaiter(this.#presence);
+  }
+
+  tryWrite(message: Uint8Array): WriteResult {
+    const producer = this.#producer;
+    if (producer.peerState === STATE_CLOSED) this.#refuseClosed();
+    if (message.length <= producer.largestPayload) {
+      if (producer.tryPush(message)) return TAKEN;
+      this.#full();
+      return FULL;
+    }
+    producer.beginMessage(message);
+    return producer.continueMessage() ? TAKEN : BEGUN;
+  }
+
+  flush(): boolean {
+    const producer = this.#producer;
+    if (!producer.inMessage) {
+      producer.flush();
+      return true;
+    }
+    if (producer.continueMessage()) return true;
+    if (producer.peerState === STATE_CLOSED) this.#refuseClosed();
+    this.#full();
+    return false;
+  }
+
+  keepRest(): void {
+    this.#producer.keepMessage();
+  }
+
+  retract(): boolean {
+    this.#producer.abandonMessage();
+    return true;
+  }
+
+  cork(): void {
+    this.#producer.batchBytes = this.#presence.capacity / 8;
+  }
+
+  uncork(): void {
+    this.#producer.batchBytes = 0;
+  }
+
+  tryRead(): never {
+    throw new TypeError(`${this.address} is open for sending`);
+  }
+
+  tryClaim(length: number): Uint8Array | undefined {
+    if (this.#producer.peerState === STATE_CLOSED) this.#refuseClosed();
+    const at = this.#producer.tryClaim(length);
+    if (at !== -1) return this.#producer.bytes.subarray(at, at + length);
+    this.#full();
+    return undefined;
+  }
+
+  commit(length: number): void {
+    this.#producer.commit(length);
+  }
+
+  abort(): void {
+    this.#producer.abort();
+  }
+
+  async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#open) return;
+    this.#stalls++;
+    this.#fullTries = TRIES_PER_LOOK;
+    await this.#bell.park(this.#producer, signal);
+  }
+
+  readySync(_direction: Direction, timeout: number): boolean {
+    this.#stalls++;
+    this.#fullTries = TRIES_PER_LOOK;
+    return this.#bell.parkSync(this.#producer, timeout);
+  }
+
+  peer(): Peer {
+    if (!this.#open) return { alive: undefined, pid: undefined };
+    const state = this.#presence.peerState();
+    return { alive: state === "none" ? undefined : state === "attached", pid: this.#presence.peerPid };
+  }
+
+  stats(): LinkStats {
+    const capacityBytes = this.#presence.capacity;
+    return {
+      backlogBytes: this.#open ? capacityBytes - this.#producer.free : undefined,
+      capacityBytes,
+      stalls: this.#stalls,
+      wakes: this.#wakes,
+    };
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#bell.close();
+    try {
+      this.#producer.close();
+    } finally {
+      this.#presence.detach();
+    }
+  }
+
+  #wake(mode: WaitMode): void {
+    this.#wakes++;
+    if (mode === WAIT_FUTEX) futexWake(this.#presence.region.arena.address + this.#producer.peerWaiterOffset, 1);
+    else this.#presence.ringPeer();
+  }
+
+  /** Nothing was taken: is there still somebody who will make room? */
+  #full(): void {
+    if (++this.#fullTries <= TRIES_PER_LOOK) return;
+    this.#fullTries = 0;
+    if (this.#presence.peerState() !== "dead") return;
+    const { peerPid } = this.#presence;
+    throw new IpcError(
+      "IPC_PEER_GONE",
+      `Cannot send to ${this.address}: its receiver, process ${peerPid}, died without closing, and the ring is full. ` +
+        "What was sent is kept for the next receiver",
+    );
+  }
+
+  #refuseClosed(): never {
+    throw new IpcError("IPC_CLOSED", `Cannot send to ${this.address}: its receiver has closed`);
+  }
+}

@@ -1,0 +1,17 @@
+import type { Supports } from "../link.ts";
+
+/** What `ring:` can do. */
+export const RING_SUPPORTS: Supports = {
+  messages: true,
+  end: true,
+  peerDeath: true,
+  exclusiveSender: true,
+  exclusiveReceiver: true,
+  zeroCopy: true,
+  processes: true,
+  senderFirst: true,
+  receiverFirst: true,
+  named: true,
+  peerPid: true,
+  emptyMessages: true,
+};

@@ -1,0 +1,55 @@
+import { IpcError } from "../errors.ts";
+import type { WaitOptions } from "./options.ts";
+
+/**
+ * Checks the options of a call that waits, before it does anything.
+ *
+ * @throws {TypeError} when an option has the wrong type
+ * @throws {RangeError} when the timeout is negative or not a number
+ */
+export function checkWaitOptions(options: WaitOptions): void {
+  if (options === null || typeof options !== "object") {
+    throw new TypeError(`Options to wait are an object { timeout, signal }, not ${JSON.stringify(options)}`);
+  }
+  const { timeout, signal } = options;
+  if (timeout !== undefined) checkTimeout(timeout);
+  if (signal !== undefined) checkSignal(signal);
+}
+
+/** The same for a call that blocks the thread, where no `AbortSignal` could ever fire. */
+export function checkSyncOptions(options: WaitOptions): void {
+  checkWaitOptions(options);
+  if (options.signal !== undefined) {
+    throw new TypeError("A call that blocks the thread cannot be aborted: give it a timeout, or await the form without Sync");
+  }
+}
+
+/** @throws {TypeError | RangeError} when `timeout` is not a number of milliseconds from 0 to `Infinity` */
+export function checkTimeout(timeout: number): void {
+  if (typeof timeout !== "number") {
+    throw new TypeError(`The timeout is a ${typeof timeout}, but must be a number of milliseconds`);
+  }
+  if (!(timeout >= 0)) {
+    throw new RangeError(`The timeout is ${timeout}, but must be a number of milliseconds from 0 to Infinity`);
+  }
+}
+
+/** @throws {TypeError} when `signal` is not an `AbortSignal` */
+export function checkSignal(signal: AbortSignal): void {
+  if (typeof signal?.aborted === "boolean" && typeof signal.addEventListener === "function") return;
+  throw new TypeError(`The signal is ${String(signal)}, but must be an AbortSignal`);
+}
+
+/**
+ * The error of a call whose signal fired.
+ *
+ * @param what the call and its channel, such as `receive() on ring:frames`
+ */
+export function abortedError(what: string, signal: AbortSignal): IpcError {
+  return new IpcError("IPC_ABORTED", `${what} was aborted`, { cause: signal.reason });
+}
+
+/** The error of a call whose time was over. */
+export function timeoutError(what: string, timeout: number): IpcError {
+  return new IpcError("IPC_TIMEOUT", `${what} did not end within ${timeout} ms`);
+}

@@ -1,0 +1,115 @@
+import {
+  MAP_ANONYMOUS,
+  MAP_FIXED,
+  MAP_NORESERVE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+} from "../ffi/abi/current.ts";
+import { mmap } from "../ffi/mmap.ts";
+import { pageSize } from "../ffi/sysconf.ts";
+import { ARENA_BYTES, type Arena, arena } from "./arena.ts";
+import { Windows } from "./windows.ts";
+
+/**
+ * A window of the arena with something mapped into it.
+ *
+ * Lifetime: `bytes` and every view at `offset` are valid until `close()`. After it they show zeros, and much later possibly another
+ * object; they never fault. A region is not closed by garbage collection: who maps it closes it.
+ */
+export interface Region {
+  /** Where the region starts in the arena, in bytes; a multiple of the page size. */
+  readonly offset: number;
+  /** Its length in bytes, as asked for. */
+  readonly length: number;
+  /** A view of just this region. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  readonly arena: Arena;
+  /** Unmaps. Idempotent. */
+  close(): void;
+}
+
+let windows: Windows | undefined;
+
+/**
+ * Maps `length` bytes of a file, shared, readable and writable. The descriptor may be closed afterwards.
+ *
+ * @param descriptor an open file, POSIX shared memory object or memfd that is at least `offset + length` bytes long; a page beyond its
+ *   end would be a SIGBUS at the first touch, so the caller has checked that
+ * @param length bytes to map
+ * @param offset where in the file, a multiple of the page size
+ * @throws {SystemError} as of mmap(2): `EACCES`, `EAGAIN`, `EBADF`, `EINVAL`, `ENODEV`, `ENOMEM`
+ * @throws {IpcError} `IPC_LIMIT` when the arena has no such window
+ * @see https://man7.org/linux/man-pages/man2/mmap.2.html
+ */
+export function mapShared(descriptor: number, length: number, offset = 0): Region {
+  return mapParts(length, [{ at: 0, length, descriptor, offset }]);
+}
+
+/**
+ * Maps a ring segment: `headerBytes` once and the `dataBytes` behind them twice in a row, so that what crosses the end of the data goes
+ * on in its second image and is contiguous.
+ *
+ * @param descriptor as of {@link mapShared}
+ * @param headerBytes bytes before the data, a multiple of the page size
+ * @param dataBytes bytes of data, a multiple of the page size
+ * @throws as {@link mapShared}
+ */
+export function mapMirrored(descriptor: number, headerBytes: number, dataBytes: number): Region {
+  return mapParts(headerBytes + 2 * dataBytes, [
+    { at: 0, length: headerBytes + dataBytes, descriptor, offset: 0 },
+    { at: headerBytes + dataBytes, length: dataBytes, descriptor, offset: headerBytes },
+  ]);
+}
+
+/** Bytes of the arena that nothing is mapped into. */
+export function freeArenaBytes(): number {
+  return windowsOfArena().freeBytes;
+}
+
+interface Part {
+  readonly at: number;
+  readonly length: number;
+  readonly descriptor: number;
+  readonly offset: number;
+}
+
+function mapParts(length: number, parts: readonly Part[]): Region {
+  const home = arena();
+  const window = windowsOfArena();
+  const start = window.take(length);
+  try {
+    for (const { at, length: bytes, descriptor, offset } of parts) {
+      mmap(home.address + start + at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, offset);
+    }
+  } catch (error) {
+    clear(home, start, length);
+    window.give(start, length);
+    throw error;
+  }
+  let open = true;
+  return {
+    offset: start,
+    length,
+    bytes: home.bytes.subarray(start, start + length),
+    arena: home,
+    close() {
+      if (!open) return;
+      open = false;
+      clear(home, start, length);
+      window.give(start, length);
+    },
+  };
+}
+
+/** Not munmap: a hole in the arena would crash the next touch, or be given to somebody else by the kernel. */
+function clear(home: Arena, start: number, length: number): void {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+  mmap(home.address + start, length, PROT_READ | PROT_WRITE, flags, -1, 0);
+}
+
+function windowsOfArena(): Windows {
+  windows ??= new Windows(0, ARENA_BYTES, pageSize());
+  return windows;
+}

@@ -1,0 +1,16 @@
+/**
+ * The lock-free ring for one producer and one consumer, over any memory that both can see.
+ *
+ * This module does not make shared memory, name it, take roles or sleep; `Channel` on a `ring:` address does.
+ *
+ * @module
+ */
+export { allocateRing } from "./allocate-ring.ts";
+export { RingConsumer, type RingConsumerOptions } from "./consumer.ts";
+export { checkRingSizes, initializeHeader, type NewRingHeader } from "./initialize-header.ts";
+export * from "./layout.ts";
+export { observeRing, type RingEndObservation, type RingObservation } from "./observe-ring.ts";
+export { RingProducer, type RingProducerOptions } from "./producer.ts";
+export type { RingHeaderMemory, RingMemory } from "./ring-memory.ts";
+export { type RingHeader, validateHeader } from "./validate-header.ts";
+export type { Waiter, WaitMode } from "./waiter.ts";

@@ -1,0 +1,68 @@
+import { corrupt } from "./corrupt.ts";
+import {
+  CAPACITY_OFFSET,
+  CREATOR_PID_OFFSET,
+  FLAGS_OFFSET,
+  HEADER_BYTES_OFFSET,
+  KIND_OFFSET,
+  KIND_SPSC,
+  MAGIC,
+  MAGIC_OFFSET,
+  MAX_CAPACITY,
+  MAX_HEADER_BYTES,
+  MIN_CAPACITY,
+  MIN_HEADER_BYTES,
+  VERSION,
+  VERSION_OFFSET,
+} from "./layout.ts";
+import type { RingHeaderMemory } from "./ring-memory.ts";
+
+/** The constants of a ring, found to be right. */
+export interface RingHeader {
+  /** Bytes before the data region. */
+  headerBytes: number;
+  /** Bytes of the data region, counted once. */
+  capacity: number;
+  /** Process id of the creator; 0 if it did not say. */
+  creatorPid: number;
+}
+
+/**
+ * Reads line 0 of a ring and checks every word of it. Each word is read once.
+ *
+ * @param memory the memory of the header, 4,096 bytes at least; the data region need not be there yet
+ * @param availableBytes bytes of the segment: header, and the data region once
+ * @returns the constants
+ * @throws {IpcError} `IPC_CORRUPT` if a word is wrong, with its name, its value and the right one
+ */
+export function validateHeader(memory: RingHeaderMemory, availableBytes: number): RingHeader {
+  const { words, offset, name } = memory;
+  if (availableBytes < MIN_HEADER_BYTES + MIN_CAPACITY) {
+    throw corrupt(name, "the size in bytes", availableBytes, `${MIN_HEADER_BYTES + MIN_CAPACITY} or more`);
+  }
+  // Pairs with the store at the end of initializeHeader
+  const magic = Atomics.load(words, (offset + MAGIC_OFFSET) >>> 2);
+  if (magic !== MAGIC) throw corrupt(name, `magic (byte ${MAGIC_OFFSET})`, magic >>> 0, String(MAGIC));
+  const version = readWord(words, offset + VERSION_OFFSET);
+  if (version !== VERSION) throw corrupt(name, `version (byte ${VERSION_OFFSET})`, version, String(VERSION));
+  const kind = readWord(words, offset + KIND_OFFSET);
+  if (kind !== KIND_SPSC) throw corrupt(name, `kind (byte ${KIND_OFFSET})`, kind, `${KIND_SPSC} (SPSC)`);
+  const flags = readWord(words, offset + FLAGS_OFFSET);
+  if (flags !== 0) throw corrupt(name, `flags (byte ${FLAGS_OFFSET})`, flags, "0");
+  const headerBytes = readWord(words, offset + HEADER_BYTES_OFFSET);
+  if ((headerBytes & (headerBytes - 1)) !== 0 || headerBytes < MIN_HEADER_BYTES || headerBytes > MAX_HEADER_BYTES) {
+    const right = `a power of two from ${MIN_HEADER_BYTES} to ${MAX_HEADER_BYTES}`;
+    throw corrupt(name, `header bytes (byte ${HEADER_BYTES_OFFSET})`, headerBytes, right);
+  }
+  const capacity = readWord(words, offset + CAPACITY_OFFSET);
+  const largest = Math.min(MAX_CAPACITY, availableBytes - headerBytes);
+  if ((capacity & (capacity - 1)) !== 0 || capacity < headerBytes || capacity > largest) {
+    const right = `a power of two from ${headerBytes} to ${largest} (the segment has ${availableBytes} bytes)`;
+    throw corrupt(name, `capacity (byte ${CAPACITY_OFFSET})`, capacity, right);
+  }
+  return { headerBytes, capacity, creatorPid: readWord(words, offset + CREATOR_PID_OFFSET) };
+}
+
+function readWord(words: Int32Array, offset: number): number {
+  return (words[offset >>> 2] as number) >>> 0;
+}

@@ -1,0 +1,51 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Test } from "uvu";
+import * as assert from "uvu/assert";
+
+/**
+ * Adds a last test to a suite: every file descriptor that the suite opened is closed again. Call it directly before
+ * `test.run()`. Descriptors that a runtime makes for itself (its event loop, its worker threads) do not count.
+ *
+ * @param warmUp opens once what the process keeps for good, such as the reactor, before the descriptors are counted
+ */
+export function leakCheck<Context>(test: Test<Context>, warmUp?: () => void | Promise<void>): void {
+  let before = new Map<string, string>();
+  test.before(async () => {
+    await warmUp?.();
+    before = openDescriptors();
+  });
+  test("leaves no file descriptor open", async () => {
+    let left = newDescriptors(before);
+    // a runtime closes some descriptors a moment after it says so
+    for (let tries = 0; left.length > 0 && tries < 100; tries++) {
+      await sleep(20);
+      left = newDescriptors(before);
+    }
+    assert.equal(left, []);
+  });
+}
+
+/** The open descriptors of this process, each with what it refers to; without the runtime's own. */
+export function openDescriptors(): Map<string, string> {
+  const open = new Map<string, string>();
+  for (const descriptor of readdirSync("/proc/self/fd")) {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${descriptor}`);
+      if (!RUNTIME_OWN.test(target)) open.set(descriptor, target);
+    } catch {
+      // the descriptor of the listing itself, closed by now
+    }
+  }
+  return open;
+}
+
+function newDescriptors(before: Map<string, string>): string[] {
+  const left: string[] = [];
+  for (const [descriptor, target] of openDescriptors()) {
+    if (before.get(descriptor) !== target) left.push(`${descriptor} ${target}`);
+  }
+  return left;
+}
+
+const RUNTIME_OWN = /^anon_inode:|^\/dev\/u?random$|^\/proc\/|\.(ts|js|mjs|cjs|json|node|so)$|\/deno\//;

@@ -1,0 +1,163 @@
+// runtimes: bun - the scripts run on Bun only
+// timeout: 120s
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { readHeader } from "../../scripts/test-runner/plan.ts";
+import { readSummary } from "../../scripts/test-runner/summary.ts";
+import { skip } from "../support/skip.ts";
+import { scratchTree } from "./scratch-tree.ts";
+
+const IMPORTS = 'import { test } from "uvu";\n';
+const PASSES = `${IMPORTS}test("passes", () => {});\ntest.run();\n`;
+
+function runOn(files: Record<string, string>, ...options: string[]) {
+  using tree = scratchTree({ "package.json": '{ "dependencies": { "uvu": "*" } }', ...files });
+  return tree.run("test", "--folder", join(tree.path, "test"), ...options);
+}
+
+test("counts tests, over all runtimes that need no build", () => {
+  const { status, output } = runOn(
+    { "test/a.test.ts": PASSES, "test/deep/b.test.ts": PASSES, "test/support.ts": "throw 1;" },
+    "--runtime",
+    "bun,node26,deno",
+  );
+  assert.match(output, /\n6 passed, 0 failed\n$/);
+  assert.is(status, 0);
+});
+
+test("runs what a filter, --runtime and the header choose, and says why a file does not run", () => {
+  const files = { "test/a.test.ts": PASSES, "test/b.test.ts": `// runtimes: bun node20 - no deno here\n${PASSES}` };
+  const one = runOn(files, "--runtime", "bun", "--verbose", "b.test");
+  assert.match(one.output, /b\.test\.ts on bun: 1 passed/);
+  assert.match(one.output, /\n1 passed, 0 failed\n$/);
+  const deno = runOn(files, "--runtime", "deno");
+  assert.match(deno.output, /skipped .*b\.test\.ts on deno: no deno here/);
+  assert.match(deno.output, /\n1 passed, 0 failed\n$/);
+  const nothing = runOn(files, "--runtime", "bun", "nowhere");
+  assert.match(nothing.output, /No test file matches nowhere/);
+  assert.is(nothing.status, 1);
+});
+
+test("prints the reason of a skip and counts it apart", () => {
+  const skips = `process.stdout.write("\\n# skip: needs root\\n");`;
+  const { status, output } = runOn(
+    { "test/a.test.ts": `${IMPORTS}test("a", () => {\n  ${skips}\n});\ntest("b", () => {});\ntest.run();\n` },
+    "--runtime",
+    "bun",
+  );
+  assert.match(output, /skipped in .*a\.test\.ts on bun: needs root/);
+  assert.match(output, /\n1 passed, 0 failed, 1 skipped\n$/);
+  assert.is(status, 0);
+});
+
+const SPAWN = 'import { spawn } from "node:child_process";\n';
+const BAD: [name: string, text: string, complaint: RegExp][] = [
+  ["has a failing test", `${IMPORTS}test("fails", () => {\n  throw new Error("oh no");\n});\ntest.run();`, /oh no/],
+  ["imports what does not exist", 'import "./nothing.ts";', /ran no test/],
+  ["never runs its suite", `${IMPORTS}test("a", () => {});`, /ran no test/],
+  ["has no test", `${IMPORTS}test.run();`, /ran no test/],
+  ["ends the process early with status 0", `${PASSES}process.exit(0);`, /ran no test/],
+  ["fails in before()", `test.before(() => {\n  throw 1;\n});\n${PASSES}`, /\(0 \/ 1\)/],
+  ["fails in after()", `test.after(() => {\n  throw 1;\n});\n${PASSES}`, /ran no test/],
+  ["fails after its tests", `${PASSES}process.on("exit", () => {\n  process.exitCode = 3;\n});`, /ended with status 3/],
+  ["hides a test with uvu's skip", `test.skip("b", () => {});\n${PASSES}`, /used uvu's skip or only/],
+  ["runs too long", `// timeout: 1s\n${IMPORTS}setInterval(() => {}, 9);\n${PASSES}`, /was killed after 1 s/],
+  [
+    "leaves a process",
+    `${SPAWN}spawn("sleep", ["99"], { detached: true, stdio: "ignore" }).unref();\n${PASSES}`,
+    /sleep 99/,
+  ],
+  [
+    "leaves a process that holds its output",
+    `${SPAWN}spawn("sleep", ["98"], { stdio: "inherit" }).unref();\n${PASSES}`,
+    /sleep 98/,
+  ],
+  [
+    "leaves a temporary file",
+    `import { mkdtempSync } from "node:fs";\nimport { tmpdir } from "node:os";\nmkdtempSync(tmpdir() + "/left-");\n${PASSES}`,
+    /left behind file .*\/left-/,
+  ],
+  [
+    "leaves a ring",
+    `import { mkdirSync } from "node:fs";\nmkdirSync(process.env.MILLRACE_DIR + "/frames");\n${PASSES}`,
+    /left behind file \/dev\/shm\/.*\/frames/,
+  ],
+];
+
+for (const [name, text, complaint] of BAD) {
+  test(`fails a file that ${name}`, () => {
+    // imports may stand anywhere in a module
+    const { status, output } = runOn({ "test/a.test.ts": text }, "--runtime", "bun");
+    assert.match(output, complaint);
+    assert.match(output, /\n\d passed, 1 failed\n$/);
+    assert.is(status, 1);
+  });
+}
+
+test("fails a file that leaves an object of the whole machine behind, and names it", () => {
+  if (spawnSync("ipcmk", ["--version"]).status !== 0) return skip("needs ipcmk, of util-linux");
+  const queue = `import { spawnSync } from "node:child_process";\nspawnSync("ipcmk", ["-Q"]);\n${PASSES}`;
+  const { output } = runOn({ "test/leaks.test.ts": queue }, "--runtime", "bun");
+  const id = /left behind by .*leaks\.test\.ts on bun: SysV message queue (\d+)/.exec(output)?.[1];
+  assert.ok(id, output);
+  spawnSync("ipcrm", ["-q", `${id}`]);
+
+  const segment = `import { writeFileSync } from "node:fs";\nwriteFileSync("/dev/shm/mr-left", "");\n${PASSES}`;
+  const { output: second } = runOn({ "test/leaks.test.ts": segment }, "--runtime", "bun");
+  spawnSync("rm", ["/dev/shm/mr-left"]);
+  assert.match(second, /left behind by .*: \/dev\/shm\/mr-left/);
+});
+
+test("ends what is under way, and leaves nothing, when it is interrupted itself", async () => {
+  using tree = scratchTree({});
+  const started = join(tree.path, "started");
+  const text = `import { writeFileSync } from "node:fs";\nwriteFileSync(${JSON.stringify(started)}, process.pid + "\\n" + process.env.TMPDIR);\nsetInterval(() => {}, 9);\n`;
+  tree.write("test/a.test.ts", text);
+  const runner = tree.start("test", "--folder", join(tree.path, "test"), "--runtime", "bun");
+  const status = new Promise((resolve) => runner.on("exit", resolve));
+  while (!existsSync(started) || readFileSync(started, "utf8") === "") await sleep(10);
+  const [pid, folder = ""] = readFileSync(started, "utf8").split("\n");
+  runner.kill("SIGINT");
+  assert.is(await status, 1);
+  assert.not.ok(existsSync(`/proc/${pid}`));
+  assert.not.ok(existsSync(folder));
+});
+
+test("reads headers", () => {
+  const read = (text: string) => readHeader("test/a.test.ts", text);
+  assert.equal(read("import 1"), {
+    runtimes: ["bun", "node20", "node26", "deno"],
+    reason: "",
+    timeout: 60_000,
+    serial: false,
+  });
+  assert.equal(read("// timeout: 120s\n// serial\n// runtimes: deno, bun - why - so\n"), {
+    runtimes: ["bun", "deno"],
+    reason: "why - so",
+    timeout: 120_000,
+    serial: true,
+  });
+  assert.equal(readHeader("test/ffi/a.test.ts", "").runtimes, ["bun", "node20", "node26", "node26-ffi", "deno"]);
+  assert.equal(read("// runtimes: bun node20 node26 node26-ffi deno\n").runtimes.length, 5);
+  assert.is(read("import 1;\n// serial\n").serial, false);
+  assert.throws(() => read("// runtimes: bun\n"), /leaves runtimes out and must say why/);
+  assert.throws(() => read("// runtimes: bun node18 - x\n"), /unknown runtime "node18"/);
+  assert.throws(() => read("// timeout: 2m\n"), /"2m", but must be like "120s"/);
+});
+
+test("reads uvu's summary", () => {
+  const summary = (total: number, passed: number, skipped = 0) =>
+    `  Total:     ${total}\n  Passed:    ${passed}\n  Skipped:   ${skipped}\n  Duration:  1ms\n`;
+  assert.equal(readSummary(summary(3, 3), ""), { passed: 3, failed: 0, skips: [], problems: [] });
+  assert.equal(readSummary(summary(3, 1), "ended with status 1"), { passed: 1, failed: 2, skips: [], problems: [] });
+  assert.equal(readSummary(summary(3, 3) + summary(1, 1), "").passed, 4);
+  assert.equal(readSummary(summary(1, 1), "ended with SIGSEGV").problems, ["ended with SIGSEGV"]);
+  assert.equal(readSummary(summary(2, 1), "ended with SIGSEGV").problems, ["ended with SIGSEGV"]);
+  assert.equal(readSummary("", "").problems, ["ran no test"]);
+});
+
+test.run();
