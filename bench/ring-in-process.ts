@@ -28,7 +28,8 @@ for (const [way, makeBurst] of Object.entries(WAYS)) {
 bench.runSync();
 
 const rows = bench.tasks.map(({ name, result }) => {
-  if (result.state !== "completed") throw new Error(`${name}: ${result.state}`, { cause: Reflect.get(result, "error") });
+  if (result.state !== "completed")
+    throw new Error(`${name}: ${result.state}`, { cause: Reflect.get(result, "error") });
   const perMessage = 1e6 / (messages.get(name) ?? 1);
   return { name, medianNs: result.latency.p50 * perMessage, p99Ns: result.latency.p99 * perMessage };
 });

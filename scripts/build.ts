@@ -51,6 +51,7 @@ console.log(`Built dist/ and build/ in ${Math.round(performance.now() - started)
 async function transpile(options: BuildOptions & { entryPoints: string[] }, carryPackages = false): Promise<void> {
   if (options.entryPoints.length === 0) return;
   const { outputFiles } = await build({
+    absWorkingDir: root,
     bundle: true,
     format: "esm",
     platform: "node",

@@ -24,6 +24,8 @@ export function readSummary(output: string, ending: string): Summary {
     .flatMap((line) => (line.startsWith(SKIP_MARK) ? [line.slice(SKIP_MARK.length)] : []));
   const failed = total - passed;
   const problems: string[] = [];
+  if (failed > 0 && !output.includes(" FAIL "))
+    problems.push("a before or after hook threw, whose error uvu drops: throw in a test");
   if (total === 0) problems.push("ran no test");
   if (silentSkips > 0)
     problems.push(`used uvu's skip or only (${silentSkips}), which say no reason: use test/support/skip.ts`);

@@ -8,7 +8,7 @@ import { recommendedLibrary } from "./recommended.ts";
  * @returns a function that gives the bound functions, the same object at every call
  */
 export function lazyBind<Names extends string>(
-  definitions: Record<Names, Signature>,
+  definitions: Readonly<Record<Names, Signature>>,
 ): () => Record<Names, NativeFunction> {
   let bound: Record<Names, NativeFunction> | undefined;
   return () => {

@@ -15,7 +15,8 @@ export function checkUint32(name: string, value: number): void {
 
 /** A 32-bit word, signed or not: -2^31 to 2^32 - 1. */
 export function checkWord(name: string, value: number): void {
-  if ((value | 0) !== value && value >>> 0 !== value) throw misfit(name, value, "an integer from -2147483648 to 4294967295");
+  if ((value | 0) !== value && value >>> 0 !== value)
+    throw misfit(name, value, "an integer from -2147483648 to 4294967295");
 }
 
 /** A C `size_t` or an address: 0 to 2^53 - 1. */
@@ -30,7 +31,8 @@ export function checkInteger(name: string, value: number): void {
 
 /** A typed array or a `DataView`. */
 export function checkView(name: string, value: ArrayBufferView): void {
-  if (!ArrayBuffer.isView(value)) throw new TypeError(`${name} is ${describe(value)}, but must be a typed array or a DataView`);
+  if (!ArrayBuffer.isView(value))
+    throw new TypeError(`${name} is ${describe(value)}, but must be a typed array or a DataView`);
 }
 
 /** Milliseconds from 0 to `Infinity`. */

@@ -81,7 +81,8 @@ export function epollWait(epfd: number, timeout: number, maxEvents = MOST_EVENTS
   checkInt32("epfd", epfd);
   checkTimeout(timeout);
   checkInt32("maxEvents", maxEvents);
-  if (maxEvents < 1 || maxEvents > MOST_EVENTS) throw new RangeError(`maxEvents is ${maxEvents}, but must be 1 to ${MOST_EVENTS}`);
+  if (maxEvents < 1 || maxEvents > MOST_EVENTS)
+    throw new RangeError(`maxEvents is ${maxEvents}, but must be 1 to ${MOST_EVENTS}`);
   const count = waitReady(timeout, "epoll_wait", (left) => calls().epoll_wait(epfd, scratch, maxEvents, left));
   const happened: EpollEvent[] = [];
   for (let base = 0; happened.length < count; base += EPOLL_EVENT.sizeof) {

@@ -8,7 +8,8 @@ import { failedCall } from "./system-error.ts";
  */
 
 const calls = lazyBind({
-  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  // isize, so that MAP_FAILED is -1; no address of a process is beyond 2^47
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "isize" },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   msync: { parameters: ["pointer", "usize", "i32"], result: "i32" },

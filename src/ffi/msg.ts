@@ -216,5 +216,6 @@ function checkMessage(message: ArrayBufferView, length: number): void {
   checkView("message", message);
   checkSize("length", length);
   const room = message.byteLength - MSG_TEXT_OFFSET;
-  if (length > room) throw new RangeError(`length is ${length}, but the message has room for ${room} bytes after its type`);
+  if (length > room)
+    throw new RangeError(`length is ${length}, but the message has room for ${room} bytes after its type`);
 }

@@ -1,8 +1,8 @@
+import { IpcError } from "../errors.ts";
 import { SIG_DFL, SIG_IGN, SIGACTION, SYS_tgkill } from "./abi/current.ts";
 import { lazyBind } from "./bind.ts";
 import { cString } from "./c-string.ts";
 import { checkInt32 } from "./check.ts";
-import { IpcError } from "../errors.ts";
 import { scratch, scratchAddress } from "./scratch.ts";
 import { clear, getMember, setMember } from "./struct.ts";
 import { failedCall } from "./system-error.ts";

@@ -1,8 +1,6 @@
 import { _SC_PAGESIZE } from "./abi/current.ts";
-import { EINVAL } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
 import { checkInt32 } from "./check.ts";
-import { SystemError } from "./system-error.ts";
 
 const calls = lazyBind({
   sysconf: { parameters: ["i32"], result: "isize" },
@@ -12,8 +10,7 @@ const calls = lazyBind({
  * `long sysconf(int name)` — A limit or property of the system.
  *
  * @param name such as `_SC_PAGESIZE`
- * @returns -1 when there is no limit
- * @throws {SystemError} `EINVAL` an unknown name
+ * @returns -1 when there is no limit, and for a name that the C library does not know
  * @see https://man7.org/linux/man-pages/man3/sysconf.3.html
  */
 export function sysconf(name: number): number {

@@ -80,7 +80,7 @@ export class Presence {
     this.#peerBefore = this.#askPeerState();
   }
 
-  /** This end's bell: readable when the peer rang, hung up when the peer has gone. Changes with `settleBell`. */
+  /** This end's bell: readable when the peer rang, hung up when the peer has gone. Changes with `renewBell`. */
   get bell(): number {
     return this.#bell;
   }
@@ -148,18 +148,21 @@ export class Presence {
   }
 
   /**
-   * Takes the bytes out of the own bell. After a hang-up by a process that never came to attach, the bell is opened anew, or it
-   * would stay hung up and a waiter would spin.
+   * Takes the bytes out of the own bell.
    *
-   * @returns true when `bell` is another descriptor now
+   * @returns false when the bell has hung up for good, because a process opened it and went without ever attaching; a waiter would
+   *   spin on it. `renewBell` mends that
    */
   settleBell(): boolean {
     let count = read(this.#bell, SCRAP);
     while (count === SCRAP.length) count = read(this.#bell, SCRAP);
-    if (count !== 0 || this.peerState() !== "none") return false;
+    return count !== 0 || this.peerState() !== "none";
+  }
+
+  /** Opens the own bell anew. Whoever watches the old descriptor has let go of it. */
+  renewBell(): void {
     close(this.#bell);
     this.#bell = open(join(this.#path, bellFile(this.side)), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-    return true;
   }
 
   /**

@@ -108,6 +108,7 @@ export class RingConsumer {
   #tail: number;
   #released: number;
   #stalled = false;
+  #looks = 0;
   #newMessages = 0;
   #newBytes = 0;
 
@@ -431,8 +432,12 @@ export class RingConsumer {
   /** Looks at the producer's index again, since everything known is read. */
   #refill(): boolean {
     const words = this.#words;
-    // Pairs with the store in producer.ts flush: the records before it are complete
-    const head = Atomics.load(words, this.#headWord);
+    // A plain look first, see the note on polling in docs/ring-layout.md; it may be hoisted, so each 16th look is atomic
+    let head = words[this.#headWord] as number;
+    if (head !== this.#tail || (++this.#looks & 15) === 0) {
+      // Pairs with the store in producer.ts flush: the records before it are complete
+      head = Atomics.load(words, this.#headWord);
+    }
     if (head === this.#tail) {
       if (!this.#stalled) {
         this.#stalled = true;
@@ -491,12 +496,13 @@ export class RingConsumer {
     this.#size = NOTHING;
     const tail = (this.#tail + size) | 0;
     this.#tail = tail;
-    // The load pairs with the store in producer.ts prepareWait; if it comes too early, the one in flush does not
+    // The plain look at the waiter word may come too early, which makes the space wait for the next release or flush; the
+    // look that decides is in flush
     if (
       tail === this.#head ||
       ((tail - this.#released) | 0) >= this.#releaseBytes ||
       ((this.#head - this.#released) | 0) > this.#half ||
-      Atomics.load(this.#words, this.#peerWaiterWord) !== AWAKE
+      this.#words[this.#peerWaiterWord] !== AWAKE
     ) {
       this.flush();
     }

@@ -25,7 +25,7 @@ export function addToCounter(words: Int32Array, lowWord: number, carryWord: numb
 }
 
 /**
- * Reads a 64-bit counter while its owner may be adding to it.
+ * Reads a 64-bit counter while its owner may be adding to it. The memory may be mapped read-only.
  *
  * @param words the memory
  * @param lowWord index of lo; hi is the next word
@@ -37,9 +37,25 @@ export function readCounter(words: Int32Array, lowWord: number, carryWord: numbe
   // An owner that died in the middle of a carry leaves the word odd, hence the limit
   for (let attempt = 0; attempt < 1000; attempt++) {
     // Pairs with the stores of addToCounter
-    const carry = Atomics.load(words, carryWord);
-    value = (Atomics.load(words, lowWord + 1) >>> 0) * 2 ** 32 + (Atomics.load(words, lowWord) >>> 0);
-    if ((carry & 1) === 0 && Atomics.load(words, carryWord) === carry) break;
+    const carry = readWord(words, carryWord);
+    value = readWord(words, lowWord + 1) * 2 ** 32 + readWord(words, lowWord);
+    if ((carry & 1) === 0 && readWord(words, carryWord) === carry) break;
   }
   return value;
+}
+
+const FENCE = new Int32Array(1);
+
+/**
+ * Reads a word that others write, on behalf of an observer. `Atomics.load` will not do: Bun compiles it to a
+ * read-modify-write, which crashes on a read-only mapping and disturbs the owner of the line. An atomic access to other
+ * memory keeps the engine from merging this read with one before.
+ *
+ * @param words the memory
+ * @param word index of the word
+ * @returns the value as uint32
+ */
+export function readWord(words: Int32Array, word: number): number {
+  Atomics.load(FENCE, 0);
+  return (words[word] as number) >>> 0;
 }

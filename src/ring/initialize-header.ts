@@ -55,7 +55,7 @@ export function initializeHeader(memory: RingHeaderMemory, header: NewRingHeader
   words[base + (KIND_OFFSET >> 2)] = KIND_SPSC;
   words[base + (FLAGS_OFFSET >> 2)] = 0;
   words[base + (CREATOR_PID_OFFSET >> 2)] = creatorPid;
-  // Last, so that a header without its end has no magic; pairs with the load in validateHeader
+  // Last, so that a header whose creator died half-way has no magic. No peer looks before the segment has its name.
   Atomics.store(words, base + (MAGIC_OFFSET >> 2), MAGIC);
 }
 

@@ -1,4 +1,4 @@
-import { readCounter } from "./counter.ts";
+import { readCounter, readWord } from "./counter.ts";
 import {
   CONSUMER_STATE_OFFSET,
   CONSUMER_WAITER_OFFSET,
@@ -53,7 +53,7 @@ const WAITS = ["no", "on the futex", "on the bell"] as const;
 const SEGMENTS = ["live", "removed", "superseded"] as const;
 
 /**
- * Looks at a ring without taking part: writes nothing, takes no role, may run at any time. The figures are not all of the
+ * Looks at a ring without taking part: writes nothing, takes no role, may run at any time and on a read-only mapping. The figures are not all of the
  * same instant.
  *
  * @param memory the memory of the header; the data region need not be there
@@ -77,7 +77,7 @@ export function observeRing(memory: RingHeaderMemory, availableBytes: number): R
   return {
     ...header,
     used: observeUsed(words, offset, header.capacity),
-    segment: SEGMENTS[loadWord(words, offset + SEGMENT_STATE_OFFSET)] ?? "invalid",
+    segment: SEGMENTS[readWord(words, (offset + SEGMENT_STATE_OFFSET) >>> 2)] ?? "invalid",
     producer: observeEnd(words, offset, HEAD_OFFSET, PRODUCER_WAITER_OFFSET, PRODUCER_STATE_OFFSET),
     consumer: observeEnd(words, offset, TAIL_OFFSET, CONSUMER_WAITER_OFFSET, CONSUMER_STATE_OFFSET),
   };
@@ -88,9 +88,9 @@ function observeUsed(words: Int32Array, offset: number, capacity: number): numbe
   let used = 0;
   for (let attempt = 0; attempt < 100; attempt++) {
     // Pair with the stores in flush of both ends
-    const head = loadWord(words, offset + HEAD_OFFSET);
-    used = (head - loadWord(words, offset + TAIL_OFFSET)) >>> 0;
-    if (used <= capacity && loadWord(words, offset + HEAD_OFFSET) === head) break;
+    const head = readWord(words, (offset + HEAD_OFFSET) >>> 2);
+    used = (head - readWord(words, (offset + TAIL_OFFSET) >>> 2)) >>> 0;
+    if (used <= capacity && readWord(words, (offset + HEAD_OFFSET) >>> 2) === head) break;
   }
   return Math.min(used, capacity);
 }
@@ -105,18 +105,13 @@ function observeEnd(
   const at = offset + index;
   const carryWord = (at + FROM_INDEX_TO_CARRY) >>> 2;
   return {
-    state: STATES[loadWord(words, offset + state)] ?? "invalid",
-    waits: WAITS[loadWord(words, offset + waiter)] ?? "invalid",
-    pid: loadWord(words, offset + state + FROM_STATE_TO_PID),
-    sessions: loadWord(words, offset + state + FROM_STATE_TO_SESSIONS),
+    state: STATES[readWord(words, (offset + state) >>> 2)] ?? "invalid",
+    waits: WAITS[readWord(words, (offset + waiter) >>> 2)] ?? "invalid",
+    pid: readWord(words, (offset + state + FROM_STATE_TO_PID) >>> 2),
+    sessions: readWord(words, (offset + state + FROM_STATE_TO_SESSIONS) >>> 2),
     messages: readCounter(words, (at + FROM_INDEX_TO_MESSAGES) >>> 2, carryWord),
     bytes: readCounter(words, (at + FROM_INDEX_TO_BYTES) >>> 2, carryWord),
-    stalls: loadWord(words, at + FROM_INDEX_TO_STALLS),
-    wakes: loadWord(words, at + FROM_INDEX_TO_WAKES),
+    stalls: readWord(words, (at + FROM_INDEX_TO_STALLS) >>> 2),
+    wakes: readWord(words, (at + FROM_INDEX_TO_WAKES) >>> 2),
   };
-}
-
-/** Pairs with whatever store the word's owner makes; an observer needs no order beyond that. */
-function loadWord(words: Int32Array, offset: number): number {
-  return Atomics.load(words, offset >>> 2) >>> 0;
 }

@@ -99,6 +99,7 @@ export class RingProducer {
   #tail: number;
   #claimed = NOTHING;
   #stalled = false;
+  #looks = 0;
   #newMessages = 0;
   #newBytes = 0;
   #message: Uint8Array | undefined;
@@ -413,25 +414,24 @@ export class RingProducer {
     this.#head = (this.#head + size) | 0;
     this.#newBytes += length;
     if ((flags & FLAG_MORE) === 0) this.#newMessages++;
-    // The load pairs with the store in consumer.ts prepareWait; if it comes too early, the one in flush does not
-    if (
-      ((this.#head - this.#published) | 0) >= this.#batchBytes ||
-      Atomics.load(words, this.#peerWaiterWord) !== AWAKE
-    ) {
-      this.flush();
-    }
+    // The plain look at the waiter word may come too early, which makes the batch wait for the next message or flush;
+    // the look that decides is in flush
+    if (((this.#head - this.#published) | 0) >= this.#batchBytes || words[this.#peerWaiterWord] !== AWAKE) this.flush();
   }
 
   /** Looks at the consumer's index again, since the ring seemed full. */
   #makeRoom(size: number): boolean {
     const words = this.#words;
-    // Pairs with the store in consumer.ts flush: the consumer has read what lies before it
-    const tail = Atomics.load(words, this.#tailWord);
-    checkSpan(this.#name, this.#head, tail, this.#capacity);
-    this.#tail = tail;
-    if (((this.#head - tail) >>> 0) + size <= this.#capacity) {
-      this.#stalled = false;
-      return true;
+    // A plain look first, see the note on polling in docs/ring-layout.md; it may be hoisted, so each 16th look is atomic
+    if (words[this.#tailWord] !== this.#tail || (++this.#looks & 15) === 0) {
+      // Pairs with the store in consumer.ts flush: the consumer has read what lies before it
+      const tail = Atomics.load(words, this.#tailWord);
+      checkSpan(this.#name, this.#head, tail, this.#capacity);
+      this.#tail = tail;
+      if (((this.#head - tail) >>> 0) + size <= this.#capacity) {
+        this.#stalled = false;
+        return true;
+      }
     }
     if (!this.#stalled) {
       this.#stalled = true;

@@ -30,7 +30,7 @@ export interface RingHeader {
 /**
  * Reads line 0 of a ring and checks every word of it. Each word is read once.
  *
- * @param memory the memory of the header, 4,096 bytes at least; the data region need not be there yet
+ * @param memory the memory of the header, 4,096 bytes at least, mapped read-only or not; the data region need not be there
  * @param availableBytes bytes of the segment: header, and the data region once
  * @returns the constants
  * @throws {IpcError} `IPC_CORRUPT` if a word is wrong, with its name, its value and the right one
@@ -40,9 +40,10 @@ export function validateHeader(memory: RingHeaderMemory, availableBytes: number)
   if (availableBytes < MIN_HEADER_BYTES + MIN_CAPACITY) {
     throw corrupt(name, "the size in bytes", availableBytes, `${MIN_HEADER_BYTES + MIN_CAPACITY} or more`);
   }
-  // Pairs with the store at the end of initializeHeader
-  const magic = Atomics.load(words, (offset + MAGIC_OFFSET) >>> 2);
-  if (magic !== MAGIC) throw corrupt(name, `magic (byte ${MAGIC_OFFSET})`, magic >>> 0, String(MAGIC));
+  // Plain reads: nobody sees a segment before its header is complete, and this memory may be mapped read-only, where
+  // Atomics.load crashes on Bun (it is compiled to a read-modify-write)
+  const magic = readWord(words, offset + MAGIC_OFFSET);
+  if (magic !== MAGIC) throw corrupt(name, `magic (byte ${MAGIC_OFFSET})`, magic, String(MAGIC));
   const version = readWord(words, offset + VERSION_OFFSET);
   if (version !== VERSION) throw corrupt(name, `version (byte ${VERSION_OFFSET})`, version, String(VERSION));
   const kind = readWord(words, offset + KIND_OFFSET);

@@ -26,14 +26,12 @@ await receiver.close();
 const folder = mkdtempSync(join(tmpdir(), "package-"));
 const installed = join(folder, "node_modules", "millrace");
 
-test.before(() => {
-  run(commandFor("bun", "scripts/build.ts"));
-  run(npm(["pack", "--ignore-scripts", "--pack-destination", folder], projectRoot));
-  const archive = readdirSync(folder).find((name) => name.endsWith(".tgz"));
-  writeFileSync(join(folder, "package.json"), '{ "name": "empty", "private": true, "type": "module" }\n');
-  run(npm(["install", "--prefer-offline", "--no-audit", "--no-fund", `./${archive}`], folder));
-  writeFileSync(join(folder, "first.js"), SCRIPT);
-});
+run(commandFor("bun", "scripts/build.ts"));
+run(npm(["pack", "--ignore-scripts", "--pack-destination", folder], projectRoot));
+const archive = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+writeFileSync(join(folder, "package.json"), '{ "name": "empty", "private": true, "type": "module" }\n');
+run(npm(["install", "--prefer-offline", "--no-audit", "--no-fund", `./${archive}`], folder));
+writeFileSync(join(folder, "first.js"), SCRIPT);
 
 test.after(() => {
   rmSync(folder, { recursive: true });

@@ -1,5 +1,6 @@
-import { IpcError } from "../../errors.ts";
-import { LIBRARY_NAMES, type Library, type NativeFunction, type NativeType, type Signature } from "../library.ts";
+import type { Library, NativeFunction, NativeType, Signature } from "../library.ts";
+import { bindGroup } from "./bind-group.ts";
+import { convertWide } from "./convert-wide.ts";
 
 /** The part of Deno's namespace that this file uses. */
 interface DenoFfi {
@@ -7,48 +8,54 @@ interface DenoFfi {
     path: string,
     definitions: Record<string, { parameters: string[]; result: string }>,
   ): { symbols: Record<string, NativeFunction> };
-  UnsafePointer: { of(view: ArrayBufferView): object | null; value(pointer: object | null): number | bigint };
-  UnsafePointerView: { new (pointer: object): { getInt32(): number } };
+  UnsafePointer: {
+    of(view: ArrayBufferView): object | null;
+    create(address: bigint): object | null;
+    value(pointer: object | null): number | bigint;
+  };
+  UnsafePointerView: { getArrayBuffer(pointer: object | null, length: number): ArrayBuffer };
 }
 
 /**
- * The backend on `Deno.dlopen`, which needs `--allow-ffi`. Deno captures no errno, so `errno()` reads `*__errno_location()`.
+ * The backend on `Deno.dlopen`, which needs `--allow-ffi`. Deno gives 64-bit integers as BigInt, and takes numbers for them at twenty
+ * times the price, so this file converts. Deno captures no errno, so `errno()` reads the C library's variable.
  *
- * @throws when not on Deno, or when the permission is missing
+ * @throws when not on Deno, and `NotCapable` when the permission is missing
  * @see https://docs.deno.com/runtime/fundamentals/ffi/
  */
 export function openDeno(): Library {
   const { dlopen, UnsafePointer, UnsafePointerView } = (globalThis as unknown as { Deno: DenoFfi }).Deno;
 
-  function bindOne(name: string, { parameters, result }: Signature): NativeFunction {
-    const definition = { parameters: parameters.map((type) => TYPES[type]), result: TYPES[result] };
-    for (const libraryName of LIBRARY_NAMES) {
-      try {
-        const native = dlopen(libraryName, { [name]: definition }).symbols[name] as NativeFunction;
-        return WIDE.has(result) ? (...values) => Number(native(...values)) : native;
-      } catch (error) {
-        // a missing permission is for the user to see; a missing symbol may be in the next library
-        if ((error as Error).name === "NotCapable") throw error;
-      }
+  function bindFrom(
+    libraryName: string,
+    definitions: Readonly<Record<string, Signature>>,
+  ): Record<string, NativeFunction> {
+    const foreign: Record<string, { parameters: string[]; result: string }> = {};
+    for (const [name, { parameters, result }] of Object.entries(definitions)) {
+      foreign[name] = { parameters: parameters.map((type) => TYPES[type]), result: TYPES[result] };
     }
-    throw new IpcError("IPC_UNSUPPORTED", `The C library has no function "${name}" (looked in ${LIBRARY_NAMES.join(", ")})`);
+    const { symbols } = dlopen(libraryName, foreign);
+    const bound: Record<string, NativeFunction> = {};
+    for (const [name, signature] of Object.entries(definitions)) {
+      bound[name] = convertWide(symbols[name] as NativeFunction, signature);
+    }
+    return bound;
   }
 
-  const errnoLocation = dlopen("libc.so.6", { __errno_location: { parameters: [], result: "pointer" } }).symbols
-    .__errno_location as () => object;
+  // not through bindGroup, so that a missing permission is seen as what it is
+  const { __errno_location } = bindFrom("libc.so.6", { __errno_location: { parameters: [], result: "pointer" } });
+  const location = UnsafePointer.create(BigInt(__errno_location?.()));
+  const errno = new Int32Array(UnsafePointerView.getArrayBuffer(location, 4));
   return {
     name: "deno",
-    bind(definitions) {
-      const bound = {} as Record<string, NativeFunction>;
-      for (const name in definitions) bound[name] = bindOne(name, definitions[name]);
-      return bound;
+    bind: (definitions) => bindGroup(definitions, bindFrom),
+    address(view) {
+      if (view.byteLength === 0) throw new RangeError("An empty view has no address");
+      return Number(UnsafePointer.value(UnsafePointer.of(view)));
     },
-    address: (view) => Number(UnsafePointer.value(UnsafePointer.of(view))),
-    errno: () => new UnsafePointerView(errnoLocation()).getInt32(),
+    errno: () => errno[0] as number,
   };
 }
-
-const WIDE: ReadonlySet<NativeType> = new Set(["i64", "u64", "usize", "isize", "pointer"]);
 
 const TYPES: Record<NativeType, string> = {
   void: "void",
@@ -58,6 +65,6 @@ const TYPES: Record<NativeType, string> = {
   u64: "u64",
   usize: "usize",
   isize: "isize",
-  pointer: "u64",
+  pointer: "i64",
   buffer: "buffer",
 };

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import { IpcError } from "../../errors.ts";
-import { LIBRARY_NAMES, type Library, type NativeFunction, type NativeType } from "../library.ts";
+import type { Library, NativeFunction, NativeType, Signature } from "../library.ts";
+import { bindGroup } from "./bind-group.ts";
 
 /** The part of koffi that this file uses; koffi is an optional dependency, so its types are not imported. */
 interface Koffi {
@@ -10,46 +10,42 @@ interface Koffi {
 }
 
 /**
- * The backend on koffi, for Node 20 and newer. koffi captures errno by itself.
+ * The backend on koffi, for Node 20 and newer. It takes and gives 64-bit integers as numbers where they are safe ones, and gives errno.
  *
  * @throws when koffi is not installed
  * @see https://koffi.dev
  */
 export function openKoffi(): Library {
   const koffi = createRequire(import.meta.url)("koffi") as Koffi;
-  const libraries = new Map<string, ReturnType<Koffi["load"]>>();
+  const loaded = new Map<string, ReturnType<Koffi["load"]>>();
 
-  function bindOne(name: string, result: string, parameters: string[]): NativeFunction {
-    for (const libraryName of LIBRARY_NAMES) {
-      try {
-        let library = libraries.get(libraryName);
-        if (library === undefined) {
-          library = koffi.load(libraryName);
-          libraries.set(libraryName, library);
-        }
-        return library.func(name, result, parameters);
-      } catch {
-        // try the next library; what none has is reported below
-      }
+  function bindFrom(
+    libraryName: string,
+    definitions: Readonly<Record<string, Signature>>,
+  ): Record<string, NativeFunction> {
+    let library = loaded.get(libraryName);
+    if (library === undefined) {
+      library = koffi.load(libraryName);
+      loaded.set(libraryName, library);
     }
-    throw new IpcError("IPC_UNSUPPORTED", `The C library has no function "${name}" (looked in ${LIBRARY_NAMES.join(", ")})`);
+    const bound: Record<string, NativeFunction> = {};
+    for (const [name, { parameters, result }] of Object.entries(definitions)) {
+      bound[name] = library.func(
+        name,
+        TYPES[result],
+        parameters.map((type) => TYPES[type]),
+      );
+    }
+    return bound;
   }
 
   return {
     name: "koffi",
-    bind(definitions) {
-      const bound = {} as Record<string, NativeFunction>;
-      for (const name in definitions) {
-        const { parameters, result } = definitions[name];
-        bound[name] = bindOne(
-          name,
-          TYPES[result],
-          parameters.map((type) => TYPES[type]),
-        );
-      }
-      return bound;
+    bind: (definitions) => bindGroup(definitions, bindFrom),
+    address(view) {
+      if (view.byteLength === 0) throw new RangeError("An empty view has no address");
+      return Number(koffi.address(view));
     },
-    address: (view) => Number(koffi.address(view)),
     errno: () => koffi.errno(),
   };
 }
@@ -62,6 +58,6 @@ const TYPES: Record<NativeType, string> = {
   u64: "uint64_t",
   usize: "uint64_t",
   isize: "int64_t",
-  pointer: "uint64_t",
+  pointer: "int64_t",
   buffer: "void *",
 };

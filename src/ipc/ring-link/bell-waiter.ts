@@ -55,6 +55,8 @@ export class BellWaiter {
   #wake(sleeper: Sleeper): void {
     if (!this.#presence.isOpen) return;
     sleeper.cancelWait();
-    if (this.#presence.settleBell()) this.close();
+    if (this.#presence.settleBell()) return;
+    this.close();
+    this.#presence.renewBell();
   }
 }

@@ -1,0 +1,91 @@
+import { IpcError } from "../../errors.ts";
+import type { Link } from "../link.ts";
+import { MemoryEnd } from "./memory-end.ts";
+import type { MemoryQueue } from "./memory-queue.ts";
+
+/** The receiving end of a `memory:` channel as a `Link`. */
+export class MemoryReceiver extends MemoryEnd implements Link {
+  readonly maxMessageBytes = Number.POSITIVE_INFINITY;
+  readonly #maxMessageBytes: number;
+  /** The pieces so far of a message that came in several, or too long a one of which only the length is counted. */
+  #parts: Uint8Array[] = [];
+  #length = 0;
+  /** The message that is peeked at, or was, and never released. */
+  #peeked: Uint8Array | undefined;
+
+  constructor(queue: MemoryQueue, address: string, maxMessageBytes: number, closed: () => void) {
+    super(queue, address, "receiver", closed);
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  tryRead(): Uint8Array | undefined | null {
+    const message = this.tryPeek();
+    this.release();
+    return message;
+  }
+
+  tryPeek(): Uint8Array | undefined | null {
+    this.#peeked ??= this.#next();
+    if (this.#peeked !== undefined) return this.#peeked;
+    return this.queue.state("sender") === "closed" ? null : undefined;
+  }
+
+  release(): void {
+    this.#peeked = undefined;
+  }
+
+  tryWrite(): never {
+    throw new TypeError(`${this.address} is open for receiving`);
+  }
+
+  flush(): boolean {
+    return true;
+  }
+
+  keepRest(): void {}
+
+  retract(): boolean {
+    return true;
+  }
+
+  cork(): void {}
+
+  uncork(): void {}
+
+  protected override isReady(): boolean {
+    return this.queue.pieces.length > 0 || this.queue.state("sender") === "closed";
+  }
+
+  /** The next whole message; its pieces leave the queue as they come, so that there is room for the others. */
+  #next(): Uint8Array | undefined {
+    for (let piece = this.queue.shift(); piece !== undefined; piece = this.queue.shift()) {
+      this.#length += piece.bytes.length;
+      if (this.#length <= this.#maxMessageBytes) this.#parts.push(piece.bytes);
+      else this.#parts = [];
+      this.wakePeer();
+      if (!piece.more) return this.#assemble();
+    }
+    return undefined;
+  }
+
+  #assemble(): Uint8Array {
+    const [parts, length] = [this.#parts, this.#length];
+    this.#parts = [];
+    this.#length = 0;
+    if (length > this.#maxMessageBytes) {
+      throw new IpcError(
+        "IPC_TOO_LARGE",
+        `A message of ${length} bytes came on ${this.address}, but maxMessageBytes is ${this.#maxMessageBytes}. It was dropped`,
+      );
+    }
+    const [first] = parts;
+    if (parts.length === 1 && first !== undefined) return first;
+    const message = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      message.set(part, at);
+      at += part.length;
+    }
+    return message;
+  }
+}
