@@ -28,11 +28,9 @@ const declarations = process.argv.includes("--js") ? undefined : emitDeclaration
 const cli = join("src", "cli");
 const library = sourceFiles("src").filter((file) => !file.startsWith(cli));
 const command = sourceFiles(cli);
-await Promise.all([
-  transpile({ entryPoints: library, outdir: "dist", outbase: "src" }),
-  transpile({ entryPoints: command, outdir: "dist", outbase: "src", banner: { js: REQUIRE_BANNER } }, true),
-  transpile({ entryPoints: ["src", "test", "examples"].flatMap(sourceFiles), outdir: "build", outbase: "." }),
-]);
+await transpile({ entryPoints: ["src", "test", "examples"].flatMap(sourceFiles), outdir: "build", outbase: "." });
+await transpile({ entryPoints: library, outdir: "dist", outbase: "src" });
+await transpile({ entryPoints: command, outdir: "dist", outbase: "src", banner: { js: REQUIRE_BANNER } }, true);
 removeStale("dist", "src");
 for (const folder of ["src", "test", "examples"]) {
   copyOthers(folder, join("build", folder));
@@ -62,6 +60,9 @@ async function transpile(options: BuildOptions & { entryPoints: string[] }, carr
     plugins: [oneToOne(carryPackages)],
     ...options,
     write: false,
+  }).catch(() => {
+    // esbuild has printed what is wrong
+    process.exit(1);
   });
   for (const { path, contents } of outputFiles) replaceFile(path, contents);
 }
@@ -114,6 +115,7 @@ function copyOthers(from: string, to: string): void {
 /** Removes outputs whose source is gone. */
 function removeStale(outputs: string, sources: string): void {
   for (const file of filesUnder(outputs)) {
+    if (/\.\d+$/.test(file)) continue; // another build is about to rename it
     const source = join(sources, relative(outputs, file));
     const stem = source.replace(/(\.d\.ts|\.js\.map|\.js)$/, "");
     if (!existsSync(`${stem}.ts`) && !existsSync(source)) rmSync(file);

@@ -3,11 +3,10 @@ import { sharedObjects } from "./shared-objects.ts";
 
 /**
  * Finds objects of the whole machine that outlive the test files. Files may run side by side, so an object is held against
- * all the files that ran when it appeared, and only once they all ended. It cannot tell a program outside of the tests
- * from them, when that makes an object and keeps it for seconds.
+ * all the files that ran when it appeared, and only once they all ended. What a live process still holds is not theirs.
  */
 export class LeakWatch {
-  #known = sharedObjects();
+  #known = new Set(sharedObjects().keys());
   #running = new Set<string>();
   /** objects that appeared, with the files that may have made them */
   #suspects = new Map<string, Set<string>>();
@@ -35,19 +34,20 @@ export class LeakWatch {
   #look(): void {
     const objects = sharedObjects();
     for (const object of this.#suspects.keys()) if (!objects.has(object)) this.#suspects.delete(object);
-    for (const object of objects) {
+    for (const object of objects.keys()) {
       if (this.#known.has(object) || this.#suspects.has(object) || this.#running.size === 0) continue;
       this.#suspects.set(object, new Set(this.#running));
     }
-    if (this.#running.size === 0) this.#known = objects;
+    if (this.#running.size === 0) this.#known = new Set(objects.keys());
   }
 }
 
-/** Whether it is still there after two seconds, which is longer than a killed process takes to go. */
+/** Whether it is still there, and nobody's, after two seconds, which is longer than a killed process takes to go. */
 async function outlives(object: string): Promise<boolean> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (!sharedObjects().has(object)) return false;
-    await sleep(20);
+  for (let tries = 0; tries < 20; tries++) {
+    const isHeld = sharedObjects().get(object);
+    if (isHeld === undefined || isHeld()) return false;
+    await sleep(100);
   }
   return true;
 }

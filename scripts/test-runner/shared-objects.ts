@@ -1,44 +1,67 @@
-import { readdirSync, readFileSync } from "node:fs";
-
-/** Where objects live that outlast a process and belong to the whole machine. */
-const SYSV = [
-  ["shm", "segment"],
-  ["msg", "message queue"],
-  ["sem", "semaphore array"],
-] as const;
-const FOLDERS = ["/dev/shm", "/dev/mqueue"];
-
-/** Names every SysV object, `/dev/shm` entry and POSIX queue that exists now. */
-export function sharedObjects(): Set<string> {
-  const objects = new Set<string>();
-  for (const [file, name] of SYSV) {
-    // columns: key, id, …; the first line is the heading
-    for (const line of readOrEmpty(`/proc/sysvipc/${file}`).split("\n").slice(1)) {
-      const [key, id] = line.trim().split(/\s+/);
-      if (id !== undefined) objects.add(`SysV ${name} ${id} (key ${key})`);
-    }
-  }
-  for (const folder of FOLDERS) {
-    for (const name of listOrEmpty(folder)) if (!name.startsWith(OWN_PREFIX)) objects.add(`${folder}/${name}`);
-  }
-  return objects;
-}
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** The private folders that the runner itself makes; it checks them by itself. */
 export const OWN_PREFIX = "millrace-test-";
 
-function readOrEmpty(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
+/** Whether a live process uses the object, as far as the kernel tells. */
+export type IsHeld = () => boolean;
+
+/** Every object that outlasts a process and belongs to the whole machine: SysV objects, `/dev/shm` entries, POSIX queues. */
+export function sharedObjects(): Map<string, IsHeld> {
+  const objects = new Map<string, IsHeld>();
+  for (const { key, shmid, nattch } of rowsOf("shm")) {
+    objects.set(`SysV segment ${shmid} (key ${key})`, () => nattch !== "0");
   }
+  for (const { key, msqid, lspid, lrpid } of rowsOf("msg")) {
+    objects.set(`SysV message queue ${msqid} (key ${key})`, () => isAlive(lspid) || isAlive(lrpid));
+  }
+  for (const { key, semid } of rowsOf("sem")) {
+    objects.set(`SysV semaphore array ${semid} (key ${key})`, () => false);
+  }
+  for (const folder of ["/dev/shm", "/dev/mqueue"]) {
+    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+      if (!name.startsWith(OWN_PREFIX)) objects.set(`${folder}/${name}`, () => isOpen(`${folder}/${name}`));
+    }
+  }
+  return objects;
 }
 
-function listOrEmpty(folder: string): string[] {
+/** The rows of a table in `/proc/sysvipc`, by column name. */
+function rowsOf(table: string): Record<string, string>[] {
+  const file = `/proc/sysvipc/${table}`;
+  const [head = [], ...rows] = existsSync(file)
+    ? readFileSync(file, "utf8")
+        .trimEnd()
+        .split("\n")
+        .map((line) => line.trim().split(/\s+/))
+    : [];
+  return rows.map((row) => Object.fromEntries(head.map((name, index) => [name, row[index] ?? ""])));
+}
+
+function isAlive(pid: string | undefined): boolean {
+  return pid !== undefined && pid !== "0" && existsSync(`/proc/${pid}`);
+}
+
+/** Whether a process has the file, or one below it, open or mapped. */
+function isOpen(path: string): boolean {
+  const isInside = (file: string) => file === path || file.startsWith(`${path}/`);
+  for (const pid of readdirSync("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      if (readdirSync(`/proc/${pid}/fd`).some((fd) => isInside(linkOf(`/proc/${pid}/fd/${fd}`)))) return true;
+      const mapped = readFileSync(`/proc/${pid}/maps`, "utf8").split("\n");
+      if (mapped.some((line) => isInside(line.slice(line.indexOf("/"))))) return true;
+    } catch {
+      // ended meanwhile, or another user's
+    }
+  }
+  return false;
+}
+
+function linkOf(path: string): string {
   try {
-    return readdirSync(folder);
+    return readlinkSync(path);
   } catch {
-    return [];
+    return "";
   }
 }

@@ -14,8 +14,8 @@ const calls = lazyBind({
   dlsym: { parameters: ["pointer", "buffer"], result: "pointer" },
 });
 
-/** What a signal does to the process. `"handler"`: some function runs. */
-export type SignalAction = "default" | "ignore" | "handler";
+/** What a signal does to the process. `"interrupt"`: nothing but end a blocked call. `"handler"`: some function runs. */
+export type SignalAction = "default" | "ignore" | "interrupt" | "handler";
 
 /**
  * `int kill(pid_t pid, int sig)` — Sends a signal to a process, or, with signal 0, only finds out whether one may.
@@ -73,7 +73,8 @@ export function sigaction(signal: number, action?: "default" | "ignore" | "inter
   if (calls().sigaction(signal, handler === undefined ? 0 : next, previous) !== 0) throw failedCall("sigaction");
   const before = getMember(scratch, SIGACTION.sa_handler, SIGACTION.sizeof);
   if (before === SIG_DFL) return "default";
-  return before === SIG_IGN ? "ignore" : "handler";
+  if (before === SIG_IGN) return "ignore";
+  return before === handlerAddress("interrupt") ? "interrupt" : "handler";
 }
 
 function handlerAddress(action: "default" | "ignore" | "interrupt"): number {

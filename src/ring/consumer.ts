@@ -37,8 +37,10 @@ export interface RingConsumerOptions {
   /** Bytes of the largest message that `tryPop` and `popInto` accept; 2^30 by default. They drop a larger one. */
   maxMessageBytes?: number;
   /**
-   * Bytes of records to release together while there is more to read; an eighth of the capacity by default, 0 releases
-   * each. A consumer that dies gets this much again, at most, through its successor.
+   * Bytes of records to collect before their space is given back to the producer together; 0, the default, gives each one
+   * back. Whoever sets it calls `flush()` before turning to other work. It makes a fast consumer faster, and spares a
+   * producer that sleeps on the full ring from being woken for each record. A consumer that dies gets this much again, at
+   * most, through its successor. An eighth of the capacity is good.
    */
   releaseBytes?: number;
   /** The process id to write into the header; 0, the default, if there is none. */
@@ -92,7 +94,6 @@ export class RingConsumer {
   readonly #maxMessageBytes: number;
   readonly #releaseBytes: number;
   readonly #capacity: number;
-  readonly #half: number;
   readonly #mask: number;
   readonly #largestPayload: number;
   readonly #data: number;
@@ -137,7 +138,7 @@ export class RingConsumer {
    */
   constructor(memory: RingMemory, waiter: Waiter, options: RingConsumerOptions = {}) {
     const { words, bytes, offset, capacity, name } = memory;
-    const { maxMessageBytes = 2 ** 30, releaseBytes = capacity / 8, pid = 0 } = options;
+    const { maxMessageBytes = 2 ** 30, releaseBytes = 0, pid = 0 } = options;
     const { data, head, tail } = readPosition(memory);
     if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 0) {
       throw new RangeError(`Cannot limit messages to ${maxMessageBytes} bytes: an integer from 0 would be right`);
@@ -156,7 +157,6 @@ export class RingConsumer {
     this.#maxMessageBytes = maxMessageBytes;
     this.#releaseBytes = releaseBytes;
     this.#capacity = capacity;
-    this.#half = capacity / 2;
     this.#mask = capacity - 1;
     this.#largestPayload = capacity / 2 - RECORD_HEADER_BYTES;
     this.#data = data;
@@ -299,8 +299,8 @@ export class RingConsumer {
   }
 
   /**
-   * Gives the record that `tryPeek` found back. The producer gets its space at once if it sleeps, if nothing else is there
-   * to read or if more than half of the ring is in use, and otherwise together with those that follow.
+   * Gives the record that `tryPeek` found back. The producer gets the space when nothing else is known to read, or when
+   * `releaseBytes` are collected, which by default is at once.
    *
    * @throws {TypeError} if no record was looked at
    * @throws {IpcError} `IPC_CORRUPT` if the producer's waiter word is wrong; the space is given back nevertheless
@@ -322,7 +322,8 @@ export class RingConsumer {
   }
 
   /**
-   * Gives all released space back to the producer, and wakes it if it sleeps.
+   * Gives all released space back to the producer, and wakes it if it sleeps. Releasing does so by itself when
+   * `releaseBytes` are collected or nothing else is known to read.
    *
    * @throws {IpcError} `IPC_CORRUPT` if the producer's waiter word is wrong; the space is given back nevertheless
    */
@@ -496,14 +497,7 @@ export class RingConsumer {
     this.#size = NOTHING;
     const tail = (this.#tail + size) | 0;
     this.#tail = tail;
-    // The plain look at the waiter word may come too early, which makes the space wait for the next release or flush; the
-    // look that decides is in flush
-    if (
-      tail === this.#head ||
-      ((tail - this.#released) | 0) >= this.#releaseBytes ||
-      ((this.#head - this.#released) | 0) > this.#half ||
-      this.#words[this.#peerWaiterWord] !== AWAKE
-    ) {
+    if (tail === this.#head || ((tail - this.#released) | 0) >= this.#releaseBytes) {
       this.flush();
     }
   }

@@ -32,7 +32,7 @@ export function openDescriptors(): Map<string, string> {
   for (const descriptor of readdirSync("/proc/self/fd")) {
     try {
       const target = readlinkSync(`/proc/self/fd/${descriptor}`);
-      if (!RUNTIME_OWN.test(target)) open.set(descriptor, target);
+      if (!RUNTIME_OWN.test(target) && !("Deno" in globalThis && DENO_OWN.test(target))) open.set(descriptor, target);
     } catch {
       // the descriptor of the listing itself, closed by now
     }
@@ -48,4 +48,6 @@ function newDescriptors(before: Map<string, string>): string[] {
   return left;
 }
 
+// Deno now and then keeps the socket pair that was a child's standard output; sockets of ours are seen on the other runtimes
+const DENO_OWN = /^socket:/;
 const RUNTIME_OWN = /^anon_inode:|^\/dev\/u?random$|^\/proc\/|\.(ts|js|mjs|cjs|json|node|so)$|\/deno\//;

@@ -112,6 +112,30 @@ test("fails a file that leaves an object of the whole machine behind, and names 
   assert.match(second, /left behind by .*: \/dev\/shm\/mr-left/);
 });
 
+test("does not hold against a file what a program outside of the tests holds", () => {
+  // a program that the fixture cannot be charged with: it carries no mark, and outlives the fixture
+  using tree = scratchTree({ "package.json": '{ "dependencies": { "uvu": "*" } }' });
+  const name = `/dev/shm/mr-held-${process.pid}`;
+  const hold = `exec 9>${name}; echo; sleep 99`;
+  tree.write(
+    "test/a.test.ts",
+    `${SPAWN}import { once } from "node:events";
+const other = spawn("bash", ["-c", ${JSON.stringify(hold)}], { env: { PATH: process.env.PATH }, detached: true, stdio: ["ignore", "pipe", "ignore"] });
+await once(other.stdout, "data");
+console.log("holder", other.pid);
+other.unref();
+other.stdout.destroy();
+${PASSES}test.run();
+throw new Error("shows the output");
+`,
+  );
+  const { output } = tree.run("test", "--folder", join(tree.path, "test"), "--runtime", "bun");
+  const holder = Number(/holder (\d+)/.exec(output)?.[1]);
+  process.kill(-holder, "SIGKILL");
+  spawnSync("rm", [name]);
+  assert.not.match(output, /mr-held/);
+});
+
 test("ends what is under way, and leaves nothing, when it is interrupted itself", async () => {
   using tree = scratchTree({});
   const started = join(tree.path, "started");

@@ -21,7 +21,14 @@ export function openBun(): Library {
       foreign[name] = { args: parameters.map((type) => PARAMETER_TYPES[type]), returns: RESULT_TYPES[result] };
     }
     // bun-types wants literal signatures
-    return dlopen(libraryName, foreign as never).symbols as Record<string, NativeFunction>;
+    const symbols = dlopen(libraryName, foreign as never).symbols as Record<string, NativeFunction>;
+    const bound: Record<string, NativeFunction> = {};
+    for (const [name, { result }] of Object.entries(definitions)) {
+      const native = symbols[name] as NativeFunction;
+      // the "fast" types give a BigInt at the ends of the safe range, and beyond
+      bound[name] = FAST.has(RESULT_TYPES[result]) ? (...values) => Number(native(...values)) : native;
+    }
+    return bound;
   }
 
   const { __errno_location } = bindGroup({ __errno_location: { parameters: [], result: "pointer" } }, bindFrom);
@@ -36,6 +43,8 @@ export function openBun(): Library {
     errno: () => errno[0] as number,
   };
 }
+
+const FAST: ReadonlySet<string> = new Set(["i64_fast", "u64_fast"]);
 
 const PARAMETER_TYPES: Record<NativeType, string> = {
   void: "void",

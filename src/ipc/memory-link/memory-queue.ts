@@ -79,6 +79,12 @@ export class MemoryQueue {
     return piece;
   }
 
+  /** Puts pieces back that were taken out. */
+  unshift(pieces: readonly Piece[]): void {
+    this.pieces.unshift(...pieces);
+    for (const { bytes } of pieces) this.#used += bytes.length + PIECE_OVERHEAD;
+  }
+
   /** Takes back the last pieces. */
   pop(count: number): void {
     for (const { bytes } of this.pieces.splice(this.pieces.length - count)) this.#used -= bytes.length + PIECE_OVERHEAD;

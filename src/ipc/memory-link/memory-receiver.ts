@@ -7,7 +7,7 @@ import type { MemoryQueue } from "./memory-queue.ts";
 export class MemoryReceiver extends MemoryEnd implements Link {
   readonly maxMessageBytes = Number.POSITIVE_INFINITY;
   readonly #maxMessageBytes: number;
-  /** The pieces so far of a message that came in several, or too long a one of which only the length is counted. */
+  /** The pieces so far of a message that comes in several. */
   #parts: Uint8Array[] = [];
   #length = 0;
   /** The message that is peeked at, or was, and never released. */
@@ -52,6 +52,15 @@ export class MemoryReceiver extends MemoryEnd implements Link {
 
   uncork(): void {}
 
+  /** What was looked at and not received is there for the next receiver. */
+  override close(): void {
+    if (this.#peeked !== undefined) this.queue.unshift([{ bytes: this.#peeked, more: false }]);
+    this.queue.unshift(this.#parts.map((bytes) => ({ bytes, more: true })));
+    this.#peeked = undefined;
+    this.#parts = [];
+    super.close();
+  }
+
   protected override isReady(): boolean {
     return this.queue.pieces.length > 0 || this.queue.state("sender") === "closed";
   }
@@ -60,8 +69,7 @@ export class MemoryReceiver extends MemoryEnd implements Link {
   #next(): Uint8Array | undefined {
     for (let piece = this.queue.shift(); piece !== undefined; piece = this.queue.shift()) {
       this.#length += piece.bytes.length;
-      if (this.#length <= this.#maxMessageBytes) this.#parts.push(piece.bytes);
-      else this.#parts = [];
+      this.#parts.push(piece.bytes);
       this.wakePeer();
       if (!piece.more) return this.#assemble();
     }

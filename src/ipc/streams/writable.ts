@@ -8,7 +8,8 @@ export function writableOf<Value>(channel: Channel<Value>): WritableStream<Outgo
   return new WritableStream<Outgoing<Value>>({
     async write(message, controller) {
       try {
-        await channel.send(message, { signal: controller.signal });
+        const { signal } = controller as { signal?: AbortSignal };
+        await channel.send(message, signal && { signal });
       } catch (error) {
         await closeNow(channel);
         throw error;

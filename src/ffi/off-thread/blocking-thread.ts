@@ -1,0 +1,72 @@
+/** A blocking thread: makes the C calls that its slot (`call-slot.ts`) asks for, one at a time. */
+import { workerData } from "node:worker_threads";
+import { EINTR } from "../abi/errno.ts";
+import { gettid } from "../ids.ts";
+import type { NativeFunction } from "../library.ts";
+import { recommendedLibrary } from "../recommended.ts";
+import { lastErrno } from "../system-error.ts";
+import { BLOCKING_FUNCTION_NAMES, BLOCKING_FUNCTIONS, type BlockingFunction } from "./blocking-functions.ts";
+import {
+  ARGUMENTS,
+  type BlockingThreadData,
+  CANCEL,
+  CRASHED,
+  DONE,
+  ERRNO,
+  FUNCTION,
+  REQUESTED,
+  RESULT,
+  RUNNING,
+  STATE,
+  STOPPED,
+  THREAD,
+} from "./call-slot.ts";
+import { allowInterrupt } from "./interrupt.ts";
+
+const { slot } = workerData as BlockingThreadData;
+const words = new Int32Array(slot);
+const doubles = new Float64Array(slot);
+
+try {
+  allowInterrupt();
+  const functions = recommendedLibrary().bind(BLOCKING_FUNCTIONS);
+  Atomics.store(words, THREAD, gettid());
+  while (awaitRequest()) {
+    call(functions);
+    // pairs with the loads of the state in blocking-caller.ts
+    Atomics.compareExchange(words, STATE, RUNNING, DONE);
+    Atomics.notify(words, STATE);
+  }
+} catch (error) {
+  Atomics.store(words, STATE, CRASHED);
+  throw error;
+} finally {
+  Atomics.store(words, THREAD, 0);
+  Atomics.notify(words, STATE);
+}
+
+/** @returns false when the thread shall end */
+function awaitRequest(): boolean {
+  for (;;) {
+    // pairs with the store of the state in blocking-caller.ts request
+    const state = Atomics.compareExchange(words, STATE, REQUESTED, RUNNING);
+    if (state === REQUESTED) return true;
+    if (state === STOPPED) return false;
+    Atomics.wait(words, STATE, state);
+  }
+}
+
+function call(functions: Record<BlockingFunction, NativeFunction>): void {
+  const name = BLOCKING_FUNCTION_NAMES[words[FUNCTION] as number] as BlockingFunction;
+  const { parameters } = BLOCKING_FUNCTIONS[name];
+  const values = doubles.slice(ARGUMENTS, ARGUMENTS + parameters.length);
+  let result = -1;
+  let errno = EINTR;
+  // a signal that is not meant to cancel the call makes it start again; one that comes before the call is sent again
+  while (errno === EINTR && Atomics.load(words, CANCEL) === 0) {
+    result = functions[name](...values);
+    errno = result === -1 ? lastErrno() : 0;
+  }
+  doubles[RESULT] = result;
+  words[ERRNO] = errno;
+}

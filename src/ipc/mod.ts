@@ -1,0 +1,24 @@
+/** Channels between processes, and what they are made of. */
+export type {
+  FifoAddress,
+  MemoryAddress,
+  ParsedAddress,
+  PipeAddress,
+  RingAddress,
+  Scheme,
+  SysvAddress,
+} from "./address.ts";
+export { parseAddress, SCHEMES } from "./address.ts";
+export type {
+  BatchOptions,
+  ChannelStats,
+  CreateChannelOptions,
+  Outgoing,
+  PipeEnds,
+  ValueOf,
+} from "./channel.ts";
+export { Channel, createChannel } from "./channel.ts";
+export type { Bytes } from "./codec-bytes.ts";
+export type { Direction, Link, LinkStats, Peer, Side, Supports, WriteResult } from "./link.ts";
+export { BEGUN, FULL, TAKEN } from "./link.ts";
+export type { ChannelOptions, Codec, Framing, WaitOptions } from "./options.ts";

@@ -1,0 +1,133 @@
+import { IpcError } from "../../errors.ts";
+import { IPC_NOWAIT } from "../../ffi/abi/current.ts";
+import { MSG_TEXT_OFFSET, type MessageQueueStatus, msgctlRemove, msgctlStat, msgrcv, msgsnd } from "../../ffi/msg.ts";
+import { INTERRUPTED, WOULD_BLOCK } from "../../ffi/results.ts";
+import { domainError } from "../error-table.ts";
+import { kernelMessageLimit } from "./message-limit.ts";
+
+/** An open queue: the calls that do not wait, their failures in the library's own terms. */
+export class MessageQueue {
+  /** The kernel's id of the queue. */
+  readonly id: number;
+  readonly address: string;
+
+  constructor(id: number, address: string) {
+    this.id = id;
+    this.address = address;
+  }
+
+  /**
+   * Sends `length` bytes of a `struct msgbuf`.
+   *
+   * @returns false when there is no room now
+   * @throws {IpcError} `IPC_CLOSED` when the queue was removed; `IPC_TOO_LARGE`; `IPC_PERMISSION`; `IPC_LIMIT`
+   */
+  trySend(message: Uint8Array, length: number): boolean {
+    try {
+      let result = msgsnd(this.id, message, length, IPC_NOWAIT);
+      while (result === INTERRUPTED) result = msgsnd(this.id, message, length, IPC_NOWAIT);
+      return result !== WOULD_BLOCK;
+    } catch (error) {
+      throw this.sendError(error, length);
+    }
+  }
+
+  /**
+   * Takes the first message of `type`, as of msgrcv(2).
+   *
+   * @param message room for a `struct msgbuf`
+   * @returns the message's bytes in `message`; `undefined` when there is none now; `"too long"` when it does not fit and stays
+   * @throws {IpcError} `IPC_CLOSED` when the queue was removed; `IPC_PERMISSION`
+   */
+  tryReceive(message: Uint8Array, type: number): Uint8Array | undefined | "too long" {
+    try {
+      const room = message.length - MSG_TEXT_OFFSET;
+      let length = msgrcv(this.id, message, room, type, IPC_NOWAIT);
+      while (length === INTERRUPTED) length = msgrcv(this.id, message, room, type, IPC_NOWAIT);
+      return length === WOULD_BLOCK ? undefined : message.subarray(MSG_TEXT_OFFSET, MSG_TEXT_OFFSET + length);
+    } catch (error) {
+      if ((error as { code?: string }).code === "E2BIG") return "too long";
+      throw this.receiveError(error);
+    }
+  }
+
+  /** What the kernel tells of the queue; `undefined` when it was removed, or this user may only write to it. */
+  status(): MessageQueueStatus | undefined {
+    try {
+      return msgctlStat(this.id);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The longest message in bytes that the queue takes at all: the kernel's limit, or the queue's room where that is less. */
+  longestMessage(): number {
+    return Math.min(kernelMessageLimit(), this.status()?.qbytes ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Removes the queue; false when it is gone already. */
+  remove(): boolean {
+    try {
+      msgctlRemove(this.id);
+      return true;
+    } catch (error) {
+      if (isRemoval(error)) return false;
+      throw domainError("remove", error, `Cannot remove the queue of ${this.address}`);
+    }
+  }
+
+  /** What a failed msgsnd means. EINVAL says either of two things. */
+  sendError(error: unknown, length: number): unknown {
+    if ((error as { code?: string }).code === "EINVAL") {
+      const limit = kernelMessageLimit();
+      if (length > limit && this.#exists()) return this.tooLong(length, limit, error);
+    }
+    if (isRemoval(error)) return this.#removed(error);
+    return domainError("send", error, `Cannot send to ${this.address}`);
+  }
+
+  /** What a failed msgrcv means. */
+  receiveError(error: unknown): unknown {
+    if (isRemoval(error)) return this.#removed(error);
+    return domainError("receive", error, `Cannot receive from ${this.address}`);
+  }
+
+  /** The error for a message that is longer than `limit`, which {@link longestMessage} gave. */
+  tooLong(length: number, limit: number, cause?: unknown): IpcError {
+    return new IpcError(
+      "IPC_TOO_LARGE",
+      `Cannot send to ${this.address}: the message has ${length} bytes, but at most ${limit} fit in one${tooLargeRemedy(limit)}`,
+      { cause },
+    );
+  }
+
+  #exists(): boolean {
+    try {
+      msgctlStat(this.id);
+      return true;
+    } catch (error) {
+      return !isRemoval(error);
+    }
+  }
+
+  #removed(cause: unknown): IpcError {
+    return new IpcError(
+      "IPC_CLOSED",
+      `The queue of ${this.address}, id ${this.id}, was removed while it was in use, by ipcrm or another program. Open the channel again`,
+      { cause },
+    );
+  }
+}
+
+/** What to do about messages that are longer than `limit`, to be added to an error. */
+export function tooLargeRemedy(limit: number): string {
+  const kernel = kernelMessageLimit();
+  const which = limit < kernel ? "the room of this queue (msg_qbytes)" : "/proc/sys/kernel/msgmax";
+  return `, by ${which}. Open both ends with { fragments: true }, or send less at a time`;
+}
+
+/** The queue is gone. */
+function isRemoval(error: unknown): boolean {
+  const code = (error as { code?: string } | null)?.code;
+  return code === "EIDRM" || code === "EINVAL";
+}

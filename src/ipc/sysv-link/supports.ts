@@ -1,0 +1,17 @@
+import type { Supports } from "../link.ts";
+
+/** What `sysv:` can do between two millrace ends. With a foreign program at the other end there is no end of stream and no death. */
+export const SYSV_SUPPORTS: Supports = {
+  messages: true,
+  end: true,
+  peerDeath: true,
+  exclusiveSender: true,
+  exclusiveReceiver: true,
+  zeroCopy: false,
+  processes: true,
+  senderFirst: true,
+  receiverFirst: true,
+  named: true,
+  peerPid: true,
+  emptyMessages: true,
+};
