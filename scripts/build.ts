@@ -13,6 +13,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { builtinModules } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { bundledLicenses } from "./bundled-licenses.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const { devDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -30,13 +31,17 @@ const library = sourceFiles("src").filter((file) => !file.startsWith(cli));
 const command = sourceFiles(cli);
 await transpile({ entryPoints: ["src", "test", "examples"].flatMap(sourceFiles), outdir: "build", outbase: "." });
 await transpile({ entryPoints: library, outdir: "dist", outbase: "src" });
-await transpile({ entryPoints: command, outdir: "dist", outbase: "src", banner: { js: REQUIRE_BANNER } }, true);
+const carried = await transpile(
+  { entryPoints: command, outdir: "dist", outbase: "src", banner: { js: REQUIRE_BANNER } },
+  true,
+);
 removeStale("dist", "src");
 for (const folder of ["src", "test", "examples"]) {
   copyOthers(folder, join("build", folder));
   removeStale(join("build", folder), folder);
 }
 copyOthers("src", "dist");
+if (carried.length > 0) replaceFile("dist/cli/THIRD-PARTY-LICENSES.txt", Buffer.from(bundledLicenses(carried)));
 const declarationErrors = await declarations;
 for (const file of filesUnder("dist").filter((name) => name.endsWith(".d.ts"))) importJavaScript(file);
 if (declarationErrors) {
@@ -45,10 +50,14 @@ if (declarationErrors) {
 }
 console.log(`Built dist/ and build/ in ${Math.round(performance.now() - started)} ms`);
 
-/** One output file per entry point. Packages stay imports, unless `carryPackages` bundles the development ones. */
-async function transpile(options: BuildOptions & { entryPoints: string[] }, carryPackages = false): Promise<void> {
-  if (options.entryPoints.length === 0) return;
-  const { outputFiles } = await build({
+/**
+ * One output file per entry point. Packages stay imports, unless `carryPackages` bundles the development ones.
+ *
+ * @returns the files that went in
+ */
+async function transpile(options: BuildOptions & { entryPoints: string[] }, carryPackages = false): Promise<string[]> {
+  if (options.entryPoints.length === 0) return [];
+  const { outputFiles, metafile } = await build({
     absWorkingDir: root,
     bundle: true,
     format: "esm",
@@ -59,12 +68,14 @@ async function transpile(options: BuildOptions & { entryPoints: string[] }, carr
     logLevel: "warning",
     plugins: [oneToOne(carryPackages)],
     ...options,
+    metafile: true,
     write: false,
   }).catch(() => {
     // esbuild has printed what is wrong
     process.exit(1);
   });
   for (const { path, contents } of outputFiles) replaceFile(path, contents);
+  return Object.keys(metafile.inputs);
 }
 
 /** Writes a file that differs, whole or not at all, so that a process that imports it meanwhile never sees half of it. */

@@ -1,7 +1,8 @@
 /**
  * `bun scripts/check-docs.ts [ROOT]` takes every ` ```ts ` block from `README.md`, `docs/*.md` and the doc comments under `src`,
  * checks its types against the source, and runs it on Bun, each in a process and folders of its own. `import … from "millrace"`
- * means the source. A block that ends in `// Output:` lines must print them. ` ```ts no-run REASON ` is checked but not run.
+ * means the source, and a relative import is relative to the file that the block stands in. A block that ends in `// Output:`
+ * lines must print them. ` ```ts no-run REASON ` is checked but not run.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -21,7 +22,7 @@ const folder = join(project, "build", `docs-${process.pid}`);
 mkdirSync(folder, { recursive: true });
 try {
   const files = new Map(blocks.map((block, index) => [join(folder, `block-${index}.ts`), block]));
-  for (const [file, block] of files) writeFileSync(file, `${block.code}\n`);
+  for (const [file, block] of files) writeFileSync(file, `${withAbsoluteImports(block)}\n`);
   await checkTypes(files);
   const queue = [...files].filter(([, block]) => block.noRun === undefined);
   await Promise.all([runAll(queue), runAll(queue)]);
@@ -56,6 +57,13 @@ function documents(): string[] {
     ...list("docs", true).filter((file) => file.endsWith(".md")),
     ...list("src", true).filter((file) => file.endsWith(".ts")),
   ].sort();
+}
+
+function withAbsoluteImports({ file, code }: DocBlock): string {
+  return code.replace(
+    /(\b(?:from|import) ?\(?)"(\.[^"]+)"/g,
+    (_, before, path) => `${before}"${resolve(root, file, "..", path)}"`,
+  );
 }
 
 /** Checks all blocks in one run of the compiler, and puts what it says in the terms of the documents. */

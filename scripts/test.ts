@@ -16,15 +16,7 @@ import { endAll } from "./test-runner/run-isolated.ts";
 import { type JobResult, runJob } from "./test-runner/run-job.ts";
 
 process.chdir(projectRoot);
-const { values: options, positionals: filters } = parseArgs({
-  allowPositionals: true,
-  options: {
-    runtime: { type: "string", multiple: true, default: [] },
-    jobs: { type: "string", default: "2" },
-    verbose: { type: "boolean", default: false },
-    folder: { type: "string", default: "test" },
-  },
-});
+const { values: options, positionals: filters } = readArguments();
 const wanted = options.runtime.flatMap((names) => names.split(","));
 for (const name of wanted) {
   if (!RUNTIME_NAMES.some((known) => known === name))
@@ -88,6 +80,22 @@ function report(name: string, { passed, failed, skips, problems, output, duratio
     process.stdout.write(".");
   }
   for (const reason of skips) console.log(`\nskipped in ${name}: ${reason}`);
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        runtime: { type: "string", multiple: true, default: [] },
+        jobs: { type: "string", default: "2" },
+        verbose: { type: "boolean", default: false },
+        folder: { type: "string", default: "test" },
+      },
+    });
+  } catch (error) {
+    return fail((error as Error).message);
+  }
 }
 
 /** Builds what Node 20 runs; a build that fails counts as one failed test, and the other runtimes go on. */

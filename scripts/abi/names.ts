@@ -61,6 +61,7 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
     SIGSYS`,
   "sigaction(2)": `SIG_DFL SIG_IGN SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND SIG_BLOCK
     SIG_UNBLOCK SIG_SETMASK`,
+  "sigevent(3type)": "SIGEV_THREAD_ID",
   "syscall(2)": "SYS_fstat SYS_futex SYS_gettid SYS_tgkill SYS_pidfd_open SYS_memfd_create",
   "sysconf(3)": "_SC_PAGESIZE _SC_NPROCESSORS_ONLN _SC_OPEN_MAX _SC_CLK_TCK",
   "clock_gettime(2)": "CLOCK_REALTIME CLOCK_MONOTONIC",
@@ -81,6 +82,11 @@ export const STRUCTS: Readonly<Record<string, { type: string; members: string }>
   epoll_event: { type: "struct epoll_event", members: "events data.u64 data.fd" },
   inotify_event: { type: "struct inotify_event", members: "wd mask cookie len" },
   sigaction: { type: "struct sigaction", members: "sa_handler sa_mask sa_flags" },
+  sigevent: { type: "struct sigevent", members: "sigev_signo sigev_notify _sigev_un._tid" },
+  itimerspec: {
+    type: "struct itimerspec",
+    members: "it_interval.tv_sec it_interval.tv_nsec it_value.tv_sec it_value.tv_nsec",
+  },
   sigset: { type: "sigset_t", members: "" },
   msqid_ds: {
     type: "struct msqid_ds",

@@ -38,7 +38,8 @@ function namesOfOptions(definitions: ArgsDef): Set<string> {
   const names = new Set<string>();
   for (const [name, definition] of Object.entries(definitions)) {
     if (definition.type === "positional") continue;
-    for (const known of [name].concat(definition.alias ?? [])) names.add(known);
+    names.add(name);
+    if ("alias" in definition) for (const alias of [definition.alias ?? []].flat()) names.add(alias);
   }
   return names;
 }

@@ -16,6 +16,7 @@ const calls = lazyBind({
   read: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   write: { parameters: ["i32", "buffer", "usize"], result: "i32" },
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
+  dup3: { parameters: ["i32", "i32", "i32"], result: "i32" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   posix_fallocate: { parameters: ["i32", "i64", "i64"], result: "i32" },
 });
@@ -186,6 +187,28 @@ export function pipe2(flags = 0): [readEnd: number, writeEnd: number] {
   checkInt32("flags", flags);
   if (calls().pipe2(scratch, flags | O_CLOEXEC) !== 0) throw failedCall("pipe2");
   return [scratch.getInt32(0, true), scratch.getInt32(4, true)];
+}
+
+/**
+ * `int dup3(int oldfd, int newfd, int flags)` — Makes `newFd` a second descriptor for what `oldFd` refers to, closing what it referred
+ * to before, in one step. It does not add `O_CLOEXEC`: mostly `newFd` is one of the standard streams, which child processes inherit.
+ *
+ * @param flags `O_CLOEXEC` or 0
+ * @throws {SystemError} `EBADF` `oldFd` is not an open descriptor, or `newFd` is past the limit of descriptors
+ * @throws {SystemError} `EBUSY` a race with an open in another thread
+ * @throws {SystemError} `EINVAL` both are the same, or a flag that it does not take
+ * @throws {SystemError} `EMFILE` the limit of open descriptors
+ * @see https://man7.org/linux/man-pages/man2/dup.2.html
+ */
+export function dup3(oldFd: number, newFd: number, flags = 0): void {
+  checkInt32("oldFd", oldFd);
+  checkInt32("newFd", newFd);
+  checkInt32("flags", flags);
+  for (;;) {
+    if (calls().dup3(oldFd, newFd, flags) >= 0) return;
+    const errno = lastErrno();
+    if (errno !== EINTR) throw new SystemError("dup3", errno);
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { IpcError } from "../errors.ts";
 import { runtime } from "../runtime.ts";
 import { openBun } from "./backend/bun.ts";
@@ -22,6 +23,12 @@ export function recommendedLibrary(): Library {
 }
 
 function open(): Library {
+  if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) {
+    throw new IpcError(
+      "IPC_UNSUPPORTED",
+      `Cannot call C on ${process.platform}-${process.arch}: the platforms are linux-x64 and linux-arm64, with glibc`,
+    );
+  }
   if (runtime === "bun") return openBun();
   if (runtime === "deno") return openDeno();
   const wanted = process.env.MILLRACE_FFI;

@@ -20,5 +20,6 @@ const c = lazyBind({
  * @see https://man7.org/linux/man-pages/man2/rename.2.html
  */
 export function renameExchange(path: string, other: string): void {
-  if (c().renameat2(AT_FDCWD, cString(path), AT_FDCWD, cString(other), RENAME_EXCHANGE) < 0) throw failedCall("renameat2", path);
+  if (c().renameat2(AT_FDCWD, cString(path), AT_FDCWD, cString(other), RENAME_EXCHANGE) < 0)
+    throw failedCall("renameat2", path);
 }

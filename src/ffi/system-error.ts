@@ -25,7 +25,7 @@ export class SystemError extends Error {
   /** The C function that failed. */
   readonly syscall: string;
   /** The path or name that was given to it, if any. */
-  readonly path?: string;
+  declare readonly path?: string;
 
   /**
    * @param syscall the C function that failed

@@ -6,8 +6,8 @@ import { close, fstat, open, posixFallocate, write } from "../ffi/fd.ts";
 import { mkfifo } from "../ffi/fifo.ts";
 import { getpid } from "../ffi/ids.ts";
 import { lockWait, queryLock, tryLock, unlock } from "../ffi/lock.ts";
-import { pageSize } from "../ffi/sysconf.ts";
 import { renameExchange } from "../ffi/rename.ts";
+import { pageSize } from "../ffi/sysconf.ts";
 import type { Region } from "../memory/region.ts";
 import { initializeHeader } from "../ring/initialize-header.ts";
 import {
@@ -98,9 +98,13 @@ function openSegment(path: string, address: string): number | undefined {
 }
 
 function foreign(path: string, address: string, cause: unknown): IpcError {
-  return new IpcError("IPC_CORRUPT", `Cannot open ${address}: ${path} is not a millrace object. Remove it, or use another name`, {
-    cause,
-  });
+  return new IpcError(
+    "IPC_CORRUPT",
+    `Cannot open ${address}: ${path} is not a millrace object. Remove it, or use another name`,
+    {
+      cause,
+    },
+  );
 }
 
 /** Makes the object under its name; false when somebody else was first. */
@@ -203,7 +207,8 @@ function fits(region: Region, segment: number, path: string, side: Side, options
   const capacity = (region.length - pageSize()) / 2;
   if (!options.capacityAsked || capacity >= options.capacity) return true;
   const empty = Atomics.load(words, header + (HEAD_OFFSET >> 2)) === Atomics.load(words, header + (TAIL_OFFSET >> 2));
-  const replaceable = empty && (side === "sender" || (!peerHeld && Atomics.load(words, header + stateWord(other)) === STATE_NEVER));
+  const replaceable =
+    empty && (side === "sender" || (!peerHeld && Atomics.load(words, header + stateWord(other)) === STATE_NEVER));
   if (!replaceable) {
     throw new IpcError(
       "IPC_EXISTS",
@@ -237,5 +242,8 @@ function isAt(path: string, segment: number): boolean {
 }
 
 function busy(address: string, side: Side, pid: number | undefined): IpcError {
-  return new IpcError("IPC_BUSY", `Cannot open ${address} as ${side}: process ${pid} already holds that end. Close it there, or use another name`);
+  return new IpcError(
+    "IPC_BUSY",
+    `Cannot open ${address} as ${side}: process ${pid} already holds that end. Close it there, or use another name`,
+  );
 }

@@ -23,11 +23,11 @@ export interface ByteStreamParts {
   /** What does not depend on the framing. */
   readonly supports: Omit<Supports, "messages" | "end" | "peerDeath" | "receiverDeath" | "emptyMessages" | "zeroCopy">;
   /** A read of 0 bytes may also mean that no writer has come yet, as on a FIFO; then only a hang-up is the end. */
-  readonly awaitsWriter?: boolean;
+  readonly awaitsWriter?: boolean | undefined;
   /** Called once, just before the descriptor is closed. */
-  readonly beforeClose?: () => void;
+  readonly beforeClose?: (() => void) | undefined;
   /** Called once, after it. */
-  readonly afterClose?: () => void;
+  readonly afterClose?: (() => void) | undefined;
 }
 
 /**

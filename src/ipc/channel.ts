@@ -185,6 +185,16 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
     return this.#link.supports;
   }
 
+  /** The longest message in bytes that this end can send; for a receiver, what its transport can carry. */
+  get maxMessageBytes(): number {
+    return this.#sending?.maxBytes ?? this.#link.maxMessageBytes;
+  }
+
+  /** The longest message that can be sent, in bytes; for a receiver, that its transport can carry. */
+  get maxMessageBytes(): number {
+    return this.#sending?.maxBytes ?? this.#link.maxMessageBytes;
+  }
+
   /** True from the moment at which this end is asked to close. Nothing can be sent or received from then on. */
   get closed(): boolean {
     return (this.#sending ?? this.#receiving)?.closed === true;

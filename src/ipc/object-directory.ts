@@ -45,7 +45,10 @@ export function objectDirectory(): string {
         ? `has mode 0${(mode & 0o777).toString(8)}, which lets others in; 0700 would be right`
         : undefined;
   if (found !== undefined) {
-    throw new IpcError("IPC_PERMISSION", `The directory ${path} for named objects ${found}. Mend it, or set MILLRACE_DIR to another one`);
+    throw new IpcError(
+      "IPC_PERMISSION",
+      `The directory ${path} for named objects ${found}. Mend it, or set MILLRACE_DIR to another one`,
+    );
   }
   prepared.add(path);
   return path;

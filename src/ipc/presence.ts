@@ -94,7 +94,12 @@ export class Presence {
   peerState(): PeerState {
     const state = this.#askPeerState();
     // a receiver that was dead when this sender came is no loss of this sender's; it waits for the next one
-    if (state === "dead" && this.side === "sender" && this.#peerBefore === "dead" && this.peerSessions === this.#sessionsBefore) {
+    if (
+      state === "dead" &&
+      this.side === "sender" &&
+      this.#peerBefore === "dead" &&
+      this.peerSessions === this.#sessionsBefore
+    ) {
       return "none";
     }
     return state;

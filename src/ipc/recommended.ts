@@ -9,6 +9,9 @@ export const DEFAULT_CAPACITY = 1024 * 1024;
 /** The longest message, in bytes, that a channel sends or accepts. It bounds what a broken peer can make a receiver allocate. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
+/** How messages lie in a stream of bytes. */
+export const DEFAULT_FRAMING = "length";
+
 /** Permission bits of what is created: for this user only. */
 export const DEFAULT_MODE = 0o600;
 

@@ -22,7 +22,10 @@ export function removePresence(name: string, address: string): boolean {
     lockWait(segment, "write", SETUP_BYTE, 1);
     for (const side of ["sender", "receiver"] as const) {
       if (queryLock(segment, "write", roleByte(side), 1)) {
-        throw new IpcError("IPC_BUSY", `Cannot remove ${address}: a live process holds its ${side} end. Close it there first`);
+        throw new IpcError(
+          "IPC_BUSY",
+          `Cannot remove ${address}: a live process holds its ${side} end. Close it there first`,
+        );
       }
     }
     const region = mapSegment(segment, address);

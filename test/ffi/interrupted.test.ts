@@ -22,12 +22,20 @@ import {
 import { SystemError } from "../../src/ffi/system-error.ts";
 import { deadline } from "../support/deadline.ts";
 import { leakCheck } from "../support/leak-check.ts";
-import { type Peer, startPeer } from "./peers/start-peer.ts";
+import { type PeerProcess, startPeer } from "../support/peer-process.ts";
+import { currentRuntime } from "../support/runtimes.ts";
+
+/** Starts a process that blocks in this call, and waits until it is about to. */
+async function startBlocked(operation: string, argument: string | number = ""): Promise<PeerProcess & AsyncDisposable> {
+  const peer = startPeer(currentRuntime(), "test/ffi/peers/blocked.ts", [operation, `${argument}`]);
+  await peer.line("ready");
+  return { ...peer, [Symbol.asyncDispose]: () => peer.kill() };
+}
 
 /** Sends the signal to the main thread again and again, since there is no telling when it blocks. */
-async function interrupt(peer: Peer, times = Number.POSITIVE_INFINITY): Promise<void> {
+async function interrupt(peer: PeerProcess, times = Number.POSITIVE_INFINITY): Promise<void> {
   let ended = false;
-  peer.ended.then(() => {
+  peer.exit().then(() => {
     ended = true;
   });
   for (let count = 0; count < times && !ended; count++) {
@@ -48,13 +56,12 @@ test(
   deadline(LIMIT, async () => {
     const path = join(tmpdir(), "fifo");
     mkfifo(path);
-    await using peer = startPeer("blocked.ts", "read", path);
-    assert.is(await peer.line(), "ready");
+    await using peer = await startBlocked("read", path);
     await interrupt(peer, 30);
     const fd = open(path, O_WRONLY);
     await interrupt(peer, 30);
     write(fd, new Uint8Array([42]));
-    assert.is(await peer.line(), "1 42");
+    await peer.line("1 42");
     close(fd);
     rmSync(path);
   }),
@@ -65,8 +72,7 @@ test(
   deadline(LIMIT, async () => {
     const path = join(tmpdir(), "fifo");
     mkfifo(path);
-    await using peer = startPeer("blocked.ts", "write", path);
-    assert.is(await peer.line(), "ready");
+    await using peer = await startBlocked("write", path);
     const fd = open(path, O_RDONLY);
     await interrupt(peer, 30);
     const bytes = new Uint8Array(8192);
@@ -77,7 +83,7 @@ test(
       await interrupt(peer, 1);
     }
     assert.is(total, 300_000);
-    assert.is(await peer.line(), "300000");
+    await peer.line("300000");
     close(fd);
     rmSync(path);
   }),
@@ -89,11 +95,10 @@ test(
     const path = join(tmpdir(), "locked");
     const fd = open(path, O_RDWR | O_CREAT);
     assert.ok(tryLock(fd, "write", 0, 1));
-    await using peer = startPeer("blocked.ts", "lock", path);
-    assert.is(await peer.line(), "ready");
+    await using peer = await startBlocked("lock", path);
     await interrupt(peer, 30);
     close(fd);
-    assert.is(await peer.line(), "locked");
+    await peer.line("locked");
     rmSync(path);
   }),
 );
@@ -106,12 +111,8 @@ for (const [operation, expected] of [
   test(
     `${operation} waits its whole time in spite of signals`,
     deadline(LIMIT, async () => {
-      await using peer = startPeer("blocked.ts", operation, 200);
-      assert.is(await peer.line(), "ready");
-      const line = peer.line();
-      interrupt(peer);
-      assert.is(await line, expected);
-      await peer.ended;
+      await using peer = await startBlocked(operation, 200);
+      await Promise.all([peer.line(expected), interrupt(peer)]);
     }),
   );
 }
@@ -124,12 +125,8 @@ for (const [operation, expected] of [
   test(
     `${operation} returns after a signal`,
     deadline(LIMIT, async () => {
-      await using peer = startPeer("blocked.ts", operation);
-      assert.is(await peer.line(), "ready");
-      const line = peer.line();
-      interrupt(peer);
-      assert.is(await line, expected);
-      await peer.ended;
+      await using peer = await startBlocked(operation);
+      await Promise.all([peer.line(expected), interrupt(peer)]);
     }),
   );
 }

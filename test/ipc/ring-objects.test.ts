@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { IpcError, type IpcErrorCode } from "../../src/errors.ts";
-import { close, open as openFile, write } from "../../src/ffi/fd.ts";
 import { O_NONBLOCK, O_RDWR } from "../../src/ffi/abi/current.ts";
+import { close, open as openFile, write } from "../../src/ffi/fd.ts";
 import { open, remove } from "../../src/ipc/adapters/ring.ts";
 import { FULL, type Link, TAKEN } from "../../src/ipc/link.ts";
 import { objectDirectory } from "../../src/ipc/object-directory.ts";
@@ -166,7 +166,11 @@ test("a larger capacity than that of a ring in use is IPC_EXISTS, a smaller one 
   const where = address();
   const sender = await open(where, "sender", { capacity: 4096 });
   sender.tryWrite(bytes(1));
-  await rejects(() => open(where, "receiver", { capacity: 8192 }), "IPC_EXISTS", /capacity of 8192 bytes: it exists with 4096/);
+  await rejects(
+    () => open(where, "receiver", { capacity: 8192 }),
+    "IPC_EXISTS",
+    /capacity of 8192 bytes: it exists with 4096/,
+  );
   sender.close();
   await rejects(() => open(where, "sender", { capacity: 8192 }), "IPC_EXISTS", /exists with 4096/);
   const receiver = await open(where, "receiver", { capacity: 100 });
@@ -203,12 +207,18 @@ test("the object directory of somebody else, or open to others, is refused", asy
 });
 
 test("things in the place that are no ring are IPC_CORRUPT and stay as they are", async () => {
+  const inDirectory = (make: (segment: string) => void, file = "segment") => {
+    return (where: string) => {
+      mkdirSync(where);
+      make(join(where, file));
+    };
+  };
   const cases: [string, (where: string) => void][] = [
     ["a file", (where) => writeFileSync(where, "mine")],
-    ["an empty segment", (where) => (mkdirSync(where), writeFileSync(join(where, "segment"), ""))],
-    ["a directory with other things", (where) => (mkdirSync(where), writeFileSync(join(where, "notes"), "mine"))],
-    ["a symbolic link for a segment", (where) => (mkdirSync(where), symlinkSync("/etc/passwd", join(where, "segment")))],
-    ["zeros of the right size", (where) => (mkdirSync(where), writeFileSync(join(where, "segment"), new Uint8Array(8192)))],
+    ["an empty segment", inDirectory((segment) => writeFileSync(segment, ""))],
+    ["a directory with other things", inDirectory((notes) => writeFileSync(notes, "mine"), "notes")],
+    ["a symbolic link for a segment", inDirectory((segment) => symlinkSync("/etc/passwd", segment))],
+    ["zeros of the right size", inDirectory((segment) => writeFileSync(segment, new Uint8Array(8192)))],
   ];
   for (const [what, make] of cases) {
     const where = address();

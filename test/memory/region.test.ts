@@ -108,7 +108,10 @@ test("a mapping survives garbage collection, and nothing else is put into its me
     // of the sizes that engines take from the same allocator as an arena's memory
     const rubbish: unknown[] = [];
     for (let i = 0; i < 50; i++) rubbish.push(new Uint8Array(1 << 20).fill(255), new SharedArrayBuffer(1 << 16));
-    rubbish.push(new WebAssembly.Memory({ shared: true, initial: 16, maximum: 16 }), new WebAssembly.Memory({ initial: 16 }));
+    rubbish.push(
+      new WebAssembly.Memory({ shared: true, initial: 16, maximum: 16 }),
+      new WebAssembly.Memory({ initial: 16 }),
+    );
     await collectGarbage();
     rubbish.length = 0;
     await collectGarbage();

@@ -33,7 +33,10 @@ test("no stretch is long enough: IPC_LIMIT says how long the longest is", () => 
   assert.throws(
     () => windows.take(21),
     (error: unknown) =>
-      error instanceof IpcError && error.code === "IPC_LIMIT" && /30 bytes/.test(error.message) && /20 bytes/.test(error.message),
+      error instanceof IpcError &&
+      error.code === "IPC_LIMIT" &&
+      /30 bytes/.test(error.message) &&
+      /20 bytes/.test(error.message),
   );
   assert.is(windows.freeBytes, 20);
 });

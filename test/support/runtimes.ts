@@ -16,8 +16,8 @@ export interface RuntimeCommand {
 /**
  * How to run a TypeScript file on a runtime from the development dependencies.
  *
- * @param file relative to the project's folder, such as `test/support/writer.ts`. Node 20 runs what `npm run build` made of it;
- *   a file outside of the project is run as it is
+ * @param file relative to the project's folder, such as `test/support/writer.ts`. Node 20 runs what `npm run build` made of it,
+ *   of `src` what npm users get; a file outside of the project is run as it is
  */
 export function commandFor(runtime: RuntimeName, file: string, args: readonly string[] = []): RuntimeCommand {
   const [command, flags, env] = COMMANDS[runtime];
@@ -37,7 +37,9 @@ export function currentRuntime(): RuntimeName {
 
 function builtFile(file: string): string {
   const inProject = relative(projectRoot, resolve(projectRoot, file));
-  return inProject.startsWith("..") ? file : join("build", inProject).replace(/\.ts$/, ".js");
+  if (inProject.startsWith("..")) return file;
+  const built = inProject.startsWith("src/") ? inProject.replace("src/", "dist/") : join("build", inProject);
+  return built.replace(/\.ts$/, ".js");
 }
 
 const NODE26_FLAGS = ["--disable-warning=ExperimentalWarning"];

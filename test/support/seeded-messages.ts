@@ -30,7 +30,8 @@ export class SeededMessages {
   verify(index: number, message: Uint8Array): void {
     const expected = this.at(index);
     if (Buffer.compare(expected, message) === 0) return;
-    const number = message.length >= 4 ? new DataView(message.buffer, message.byteOffset).getUint32(0, true) : "unknown";
+    const number =
+      message.length >= 4 ? new DataView(message.buffer, message.byteOffset).getUint32(0, true) : "unknown";
     throw new Error(
       `Message ${index} of seed ${this.#seed} should have ${expected.length} bytes; ` +
         `came one of ${message.length} bytes, which begins as message ${number}`,

@@ -8,14 +8,17 @@ const block = (code: string, info = "ts") => `# Title\n\n\`\`\`${info}\n${code}\
 test("runs the blocks of README, docs and doc comments", () => {
   using tree = scratchTree({
     "README.md": `${block("const a: number = 1;\nconsole.log(a);\n// Output:\n// 1")}${block("not TypeScript", "sh")}`,
+    "package.json": '{ "type": "module" }',
     "docs/deep/page.md": block("await Promise.resolve();"),
     "src/a.ts":
       "/**\n * One.\n *\n * @example Title\n * ```ts\n * console.log(`*`);\n * ```\n */\nexport const a = 1;\n",
     "src/b.ts":
       "/**\n * Two.\n *\n * ```ts no-run needs two machines\n * for (;;);\n * ```\n */\nexport const b = 1;\n",
+    "src/c.ts":
+      '/**\n * Three.\n *\n * ```ts\n * import { a } from "./a.ts";\n * console.log(a + 1);\n * // Output:\n * // 2\n * ```\n */\nexport const c = 1;\n',
   });
   const { status, output } = tree.run("check-docs", tree.path);
-  assert.is(output, "not run: src/b.ts:4: needs two machines\nDocs: 4 blocks, 0 problems\n");
+  assert.is(output, "not run: src/b.ts:4: needs two machines\nDocs: 5 blocks, 0 problems\n");
   assert.is(status, 0);
 });
 

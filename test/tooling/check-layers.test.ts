@@ -11,7 +11,8 @@ const GOOD = {
   "src/memory/arena.ts":
     'import { mmap } from "../ffi/mmap.ts"; /** import { Channel } from "../ipc/channel.ts" on Deno */',
   "src/ipc/adapters/pipe.ts": 'import { Link } from "../link.ts"; const text = "runs on Deno";',
-  "src/cli/millrace.ts": 'import { defineCommand } from "citty"; import { Channel } from "../mod.ts";',
+  "src/cli/millrace.ts":
+    'import { defineCommand } from "citty"; import { Channel } from "../mod.ts"; new URL("../../package.json", import.meta.url);',
   "src/mod.ts": 'export { Channel } from "./ipc/channel.ts";',
 };
 
@@ -54,6 +55,7 @@ const BAD: [name: string, file: string, text: string, complaint: RegExp][] = [
   ["Deno outside of the backends", "src/ipc/x.ts", "const a = 1;\nDeno.exit();", /x\.ts:2: names Deno/],
   ["a package outside of the command", "src/ipc/x.ts", 'import "citty";', /only src\/cli may import a package/],
   ["an import out of src", "src/ipc/x.ts", 'import "../../test/support/skip.ts";', /outside of src/],
+  ["using", "src/ipc/x.ts", "\nawait using a = b();", /x\.ts:2: says `using`/],
   ["a folder without a level", "src/other/x.ts", "", /"other" has no level/],
 ];
 

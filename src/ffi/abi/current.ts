@@ -256,6 +256,9 @@ export const SIG_BLOCK: number = constants.SIG_BLOCK;
 export const SIG_UNBLOCK: number = constants.SIG_UNBLOCK;
 export const SIG_SETMASK: number = constants.SIG_SETMASK;
 
+// sigevent(3type)
+export const SIGEV_THREAD_ID: number = constants.SIGEV_THREAD_ID;
+
 // syscall(2)
 export const SYS_fstat: number = constants.SYS_fstat;
 export const SYS_futex: number = constants.SYS_futex;
@@ -296,6 +299,10 @@ export const EPOLL_EVENT = structs.epoll_event;
 export const INOTIFY_EVENT = structs.inotify_event;
 /** `struct sigaction` */
 export const SIGACTION = structs.sigaction;
+/** `struct sigevent` */
+export const SIGEVENT = structs.sigevent;
+/** `struct itimerspec` */
+export const ITIMERSPEC = structs.itimerspec;
 /** `sigset_t` */
 export const SIGSET = structs.sigset;
 /** `struct msqid_ds` */

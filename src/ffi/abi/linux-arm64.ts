@@ -232,6 +232,8 @@ export const linuxArm64 = {
     SIG_BLOCK: 0,
     SIG_UNBLOCK: 1,
     SIG_SETMASK: 2,
+    // sigevent(3type)
+    SIGEV_THREAD_ID: 4,
     // syscall(2)
     SYS_fstat: 80,
     SYS_futex: 98,
@@ -311,6 +313,19 @@ export const linuxArm64 = {
       sa_handler: { offset: 0, size: 8, signed: false },
       sa_mask: { offset: 8, size: 128, signed: false },
       sa_flags: { offset: 136, size: 4, signed: true },
+    },
+    sigevent: {
+      sizeof: 64,
+      sigev_signo: { offset: 8, size: 4, signed: true },
+      sigev_notify: { offset: 12, size: 4, signed: true },
+      _sigev_un__tid: { offset: 16, size: 4, signed: true },
+    },
+    itimerspec: {
+      sizeof: 32,
+      it_interval_tv_sec: { offset: 0, size: 8, signed: true },
+      it_interval_tv_nsec: { offset: 8, size: 8, signed: true },
+      it_value_tv_sec: { offset: 16, size: 8, signed: true },
+      it_value_tv_nsec: { offset: 24, size: 8, signed: true },
     },
     sigset: {
       sizeof: 128,

@@ -1,15 +1,21 @@
 import { createRequire } from "node:module";
+import { IpcError } from "../../errors.ts";
 import type { Library, NativeFunction, NativeType, Signature } from "../library.ts";
 import { bindGroup } from "./bind-group.ts";
 
 /**
- * The backend on `bun:ffi`. A call costs 2 to 5 ns, 10 ns with a 64-bit result. bun:ffi captures no errno, so `errno()` reads the C
- * library's variable.
+ * The backend on `bun:ffi`, Bun >= 1.4: before, it takes no `DataView`, binds a name only once, and crashes on some calls. A call
+ * costs 2 to 5 ns, 10 ns with a 64-bit result. bun:ffi captures no errno, so `errno()` reads the C library's variable.
  *
- * @throws when not on Bun
+ * @throws {IpcError} `IPC_UNSUPPORTED` when this Bun is older
  * @see https://bun.com/docs/runtime/ffi
  */
 export function openBun(): Library {
+  const { version } = (globalThis as unknown as { Bun: { version: string } }).Bun;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < 1 || (major === 1 && minor < 4)) {
+    throw new IpcError("IPC_UNSUPPORTED", `The FFI of Bun ${version} is too limited. Use Bun 1.4 or newer`);
+  }
   const { dlopen, ptr, toArrayBuffer } = createRequire(import.meta.url)("bun:ffi") as typeof import("bun:ffi");
 
   function bindFrom(

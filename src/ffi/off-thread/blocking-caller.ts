@@ -1,7 +1,11 @@
 import type { Worker } from "node:worker_threads";
 import { IpcError } from "../../errors.ts";
+import { EFD_NONBLOCK, POLLIN } from "../abi/current.ts";
 import { EINTR } from "../abi/errno.ts";
+import { eventfd } from "../eventfd.ts";
+import { close, read } from "../fd.ts";
 import { getpid } from "../ids.ts";
+import { poll } from "../poll.ts";
 import { tgkill } from "../signal.ts";
 import type { SystemError } from "../system-error.ts";
 import { BLOCKING_FUNCTION_NAMES, type BlockingFunction } from "./blocking-functions.ts";
@@ -11,6 +15,7 @@ import {
   CANCEL,
   CRASHED,
   DONE,
+  DONE_FD,
   ERRNO,
   FUNCTION,
   IDLE,
@@ -23,7 +28,7 @@ import {
   THREAD,
 } from "./call-slot.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { startThread, stopThread } from "./thread.ts";
+import { ENDS_UNHEARD, LOOK_UP_AFTER, startThread, stopThread } from "./thread.ts";
 
 /** What became of a call. */
 export interface BlockingOutcome {
@@ -50,6 +55,8 @@ export class BlockingCaller {
   readonly #stop = () => this.#end();
   #error: IpcError | undefined;
   #calls = 0;
+  /** Says to poll(2) that the call is over; made when first needed. */
+  #doneFd = -1;
 
   /** @throws {IpcError} `IPC_LIMIT` when there is no signal to interrupt a call with */
   constructor() {
@@ -57,7 +64,8 @@ export class BlockingCaller {
     const slot = new SharedArrayBuffer(SLOT_BYTES);
     this.#words = new Int32Array(slot);
     this.#doubles = new Float64Array(slot);
-    const data: BlockingThreadData = { slot };
+    this.#words[DONE_FD] = -1;
+    const data: BlockingThreadData = { slot, lookUpEvery: ENDS_UNHEARD ? LOOK_UP_AFTER : Number.POSITIVE_INFINITY };
     this.#worker = startThread({
       name: NAME,
       file: "./blocking-thread.ts",
@@ -94,8 +102,9 @@ export class BlockingCaller {
     }
   }
 
-  /** As `run`, but blocks this thread, and cancels after `timeout` milliseconds. */
-  runSync(name: BlockingFunction, values: readonly number[], timeout: number): BlockingOutcome {
+  /** As `run`, but blocks this thread, and cancels after `timeout` milliseconds, or when `descriptor` can be read or has hung up. */
+  runSync(name: BlockingFunction, values: readonly number[], timeout: number, descriptor = -1): BlockingOutcome {
+    if (descriptor !== -1) return this.#runBeside(descriptor, name, values, timeout);
     const end = performance.now() + timeout;
     this.#request(name, values);
     for (;;) {
@@ -103,8 +112,36 @@ export class BlockingCaller {
       if (state !== REQUESTED && state !== RUNNING) return this.#outcome(state);
       const left = end - performance.now();
       if (left > 0) Atomics.wait(this.#words, STATE, state, left);
-      else if (this.#withdraw() && this.#interrupt()) Atomics.wait(this.#words, STATE, RUNNING, AGAIN_AFTER);
+      else this.#cancelAndWait();
     }
+  }
+
+  #runBeside(descriptor: number, name: BlockingFunction, values: readonly number[], timeout: number): BlockingOutcome {
+    if (this.#doneFd === -1) this.#doneFd = eventfd(0, EFD_NONBLOCK);
+    this.#request(name, values, this.#doneFd);
+    poll(
+      [descriptor, this.#doneFd].map((fd) => ({ fd, events: POLLIN, revents: 0 })),
+      timeout,
+    );
+    this.settleSync();
+    read(this.#doneFd, COUNT);
+    return this.#outcome(Atomics.load(this.#words, STATE));
+  }
+
+  /**
+   * Cancels the call that runs and blocks this thread until it is over, which takes microseconds. What it gives is what a pending `run`
+   * will resolve to.
+   */
+  settleSync(): BlockingOutcome {
+    for (;;) {
+      const state = Atomics.load(this.#words, STATE);
+      if (state !== REQUESTED && state !== RUNNING) return this.#look(state);
+      this.#cancelAndWait();
+    }
+  }
+
+  #cancelAndWait(): void {
+    if (this.#withdraw() && this.#interrupt()) Atomics.wait(this.#words, STATE, RUNNING, AGAIN_AFTER);
   }
 
   /**
@@ -122,10 +159,13 @@ export class BlockingCaller {
   /** Ends the thread. */
   close(): void {
     stopThread(this.#stop);
+    if (this.#doneFd !== -1) close(this.#doneFd);
+    this.#doneFd = -1;
   }
 
-  #request(name: BlockingFunction, values: readonly number[]): void {
+  #request(name: BlockingFunction, values: readonly number[], doneFd = -1): void {
     this.#calls++;
+    this.#words[DONE_FD] = doneFd;
     this.#words[FUNCTION] = BLOCKING_FUNCTION_NAMES.indexOf(name);
     this.#doubles.set(values, ARGUMENTS);
     Atomics.store(this.#words, CANCEL, 0);
@@ -134,15 +174,20 @@ export class BlockingCaller {
     Atomics.notify(this.#words, STATE);
   }
 
-  /** @param state what follows REQUESTED and RUNNING */
+  /** Takes the outcome. @param state what follows REQUESTED and RUNNING */
   #outcome(state: number): BlockingOutcome {
+    const outcome = this.#look(state);
+    if (state === DONE) Atomics.store(this.#words, STATE, IDLE);
+    return outcome;
+  }
+
+  /** Looks at the outcome and leaves it there. */
+  #look(state: number): BlockingOutcome {
     if (state === CRASHED) {
       throw this.#error ?? new IpcError("IPC_WORKER_CRASHED", `The thread "${NAME}" ended by itself`);
     }
     if (state !== DONE) return CANCELLED;
-    const outcome = { result: this.#doubles[RESULT] as number, errno: this.#words[ERRNO] as number };
-    Atomics.store(this.#words, STATE, IDLE);
-    return outcome;
+    return { result: this.#doubles[RESULT] as number, errno: this.#words[ERRNO] as number };
   }
 
   /** Takes the request back, or, when it is too late for that, asks for the end of the call; @returns whether it was too late */
@@ -176,3 +221,6 @@ export class BlockingCaller {
     }
   }
 }
+
+/** Where the count of an eventfd is read to. */
+const COUNT = new BigUint64Array(1);

@@ -9,6 +9,8 @@ export const BLOCKING_FUNCTIONS = {
   msgrcv: { parameters: ["i32", "pointer", "usize", "i64", "i32"], result: "i32" },
   // int msgsnd(int msqid, const void *msgp, size_t msgsz, int msgflg)
   msgsnd: { parameters: ["i32", "pointer", "usize", "i32"], result: "i32" },
+  // int open(const char *path, int flags, mode_t mode), of a FIFO: it blocks until the other side is there
+  open: { parameters: ["pointer", "i32", "u32"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
 /** The name of a C function that can be called off the thread. */

@@ -1,6 +1,7 @@
 /** A blocking thread: makes the C calls that its slot (`call-slot.ts`) asks for, one at a time. */
 import { workerData } from "node:worker_threads";
 import { EINTR } from "../abi/errno.ts";
+import { write } from "../fd.ts";
 import { gettid } from "../ids.ts";
 import type { NativeFunction } from "../library.ts";
 import { recommendedLibrary } from "../recommended.ts";
@@ -12,6 +13,7 @@ import {
   CANCEL,
   CRASHED,
   DONE,
+  DONE_FD,
   ERRNO,
   FUNCTION,
   REQUESTED,
@@ -21,28 +23,39 @@ import {
   STOPPED,
   THREAD,
 } from "./call-slot.ts";
-import { allowInterrupt } from "./interrupt.ts";
+import { allowInterrupt, interruptEvery } from "./interrupt.ts";
 
-const { slot } = workerData as BlockingThreadData;
+const { slot, lookUpEvery } = workerData as BlockingThreadData;
 const words = new Int32Array(slot);
 const doubles = new Float64Array(slot);
+const ONE = new BigUint64Array([1n]);
+let endLookingUp: (() => void) | undefined;
 
 try {
   allowInterrupt();
+  if (lookUpEvery < Number.POSITIVE_INFINITY) endLookingUp = interruptEvery(lookUpEvery);
   const functions = recommendedLibrary().bind(BLOCKING_FUNCTIONS);
   Atomics.store(words, THREAD, gettid());
   while (awaitRequest()) {
     call(functions);
+    tellDoneFd();
     // pairs with the loads of the state in blocking-caller.ts
     Atomics.compareExchange(words, STATE, RUNNING, DONE);
     Atomics.notify(words, STATE);
   }
 } catch (error) {
+  tellDoneFd();
   Atomics.store(words, STATE, CRASHED);
   throw error;
 } finally {
+  endLookingUp?.();
   Atomics.store(words, THREAD, 0);
   Atomics.notify(words, STATE);
+}
+
+/** Before the state says so: afterwards the caller may close the descriptor. */
+function tellDoneFd(): void {
+  if (words[DONE_FD] !== -1) write(words[DONE_FD] as number, ONE);
 }
 
 /** @returns false when the thread shall end */

@@ -7,6 +7,7 @@
  *   word 2  thread id of the blocking thread, which writes it; 0 before its start and after its end
  *   word 3  index of the function. The caller writes it.
  *   word 4  errno, 0 after success. The blocking thread writes it.
+ *   word 5  an eventfd that the blocking thread counts up before it says DONE, -1 for none. The caller writes it.
  *   byte 24 result, a double. The blocking thread writes it.
  *   byte 32 arguments, doubles. The caller writes them.
  *
@@ -23,6 +24,7 @@ export const CANCEL = 1;
 export const THREAD = 2;
 export const FUNCTION = 3;
 export const ERRNO = 4;
+export const DONE_FD = 5;
 
 /** Indices of doubles. */
 export const RESULT = 3;
@@ -41,4 +43,6 @@ export const CRASHED = 5;
 /** What a blocking thread is started with. */
 export interface BlockingThreadData {
   readonly slot: SharedArrayBuffer;
+  /** How often to leave C for a moment while a call blocks, in milliseconds. */
+  readonly lookUpEvery: number;
 }

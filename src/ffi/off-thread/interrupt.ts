@@ -1,10 +1,19 @@
 import { IpcError } from "../../errors.ts";
-import { SIG_UNBLOCK, SIGSET } from "../abi/current.ts";
+import { CLOCK_MONOTONIC, ITIMERSPEC, SIG_UNBLOCK, SIGEV_THREAD_ID, SIGEVENT, SIGSET } from "../abi/current.ts";
 import { lazyBind } from "../bind.ts";
+import { gettid } from "../ids.ts";
 import { sigaction } from "../signal.ts";
+import { setMember } from "../struct.ts";
+import { failedCall } from "../system-error.ts";
 
 const calls = lazyBind({
   pthread_sigmask: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
+});
+
+const timerCalls = lazyBind({
+  timer_create: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+  timer_settime: { parameters: ["pointer", "i32", "buffer", "pointer"], result: "i32" },
+  timer_delete: { parameters: ["pointer"], result: "i32" },
 });
 
 /**
@@ -42,4 +51,32 @@ export function allowInterrupt(): void {
   for (let signal = FIRST_SIGNAL; signal <= LAST_SIGNAL; signal++) mask |= 1n << BigInt(signal - 1);
   set.setBigUint64(0, mask, true);
   calls().pthread_sigmask(SIG_UNBLOCK, set, 0);
+}
+
+/**
+ * Has this thread interrupted again and again.
+ *
+ * @param milliseconds time from one interruption to the next
+ * @returns ends that
+ * @throws {SystemError} `EAGAIN`, `ENOMEM` the system has no timer left
+ * @see https://man7.org/linux/man-pages/man2/timer_create.2.html
+ */
+export function interruptEvery(milliseconds: number): () => void {
+  const event = new DataView(new ArrayBuffer(SIGEVENT.sizeof));
+  setMember(event, SIGEVENT.sigev_notify, SIGEV_THREAD_ID);
+  setMember(event, SIGEVENT.sigev_signo, interruptSignal());
+  setMember(event, SIGEVENT._sigev_un__tid, gettid());
+  const timer = new BigUint64Array(1);
+  if (timerCalls().timer_create(CLOCK_MONOTONIC, event, timer) !== 0) throw failedCall("timer_create");
+  const id = Number(timer[0]);
+  const times = new DataView(new ArrayBuffer(ITIMERSPEC.sizeof));
+  for (const { tv_sec, tv_nsec } of [
+    { tv_sec: ITIMERSPEC.it_value_tv_sec, tv_nsec: ITIMERSPEC.it_value_tv_nsec },
+    { tv_sec: ITIMERSPEC.it_interval_tv_sec, tv_nsec: ITIMERSPEC.it_interval_tv_nsec },
+  ]) {
+    setMember(times, tv_sec, Math.floor(milliseconds / 1000));
+    setMember(times, tv_nsec, (milliseconds % 1000) * 1e6);
+  }
+  timerCalls().timer_settime(id, 0, times, 0);
+  return () => timerCalls().timer_delete(id);
 }

@@ -1,6 +1,7 @@
 import { PIPE_BUF } from "../../ffi/abi/current.ts";
 import { write } from "../../ffi/fd.ts";
 import { WOULD_BLOCK } from "../../ffi/results.ts";
+import type { SystemError } from "../../ffi/system-error.ts";
 import { domainError } from "../error-table.ts";
 import { BEGUN, FULL, TAKEN, type WriteResult } from "../link.ts";
 import type { FrameFormat } from "./frame-format.ts";
@@ -168,11 +169,10 @@ export class FrameWriter {
       return write(this.#fd, bytes);
     } catch (error) {
       this.#dropPending();
-      this.#failure = {
-        error: domainError("send", error, `Cannot send on ${this.#address}, the receiver has closed`),
-        reported: true,
-      };
-      throw this.#failure.error;
+      const reason = (error as SystemError).code === "EPIPE" ? ": the receiver has closed" : "";
+      const failure = domainError("send", error, `Cannot send on ${this.#address}${reason}`);
+      this.#failure = { error: failure, reported: true };
+      throw failure;
     }
   }
 
