@@ -41,18 +41,18 @@ export type IpcErrorCode =
  * ```ts
  * import { Channel, IpcError } from "millrace";
  *
- * await using first = await Channel.sender("ring:errors-example");
+ * await using first = await Channel.receiver("ring:errors-example");
  * try {
- *   await Channel.sender("ring:errors-example");
+ *   await Channel.receiver("ring:errors-example");
  * } catch (error) {
  *   if (!(error instanceof IpcError && error.code === "IPC_BUSY")) throw error;
- *   console.log("somebody else sends there");
+ *   console.log("somebody else receives there");
  * }
  * ```
  */
 export class IpcError extends Error {
   override readonly name = "IpcError";
-  /** What went wrong, for programs. */
+  /** What went wrong, for programs; see {@link IpcErrorCode}. */
   readonly code: IpcErrorCode;
 
   /**

@@ -53,15 +53,15 @@ export function epollCreate1(flags = 0): number {
  * @throws {SystemError} `EPERM` a file that is always ready, such as a regular one
  * @see https://man7.org/linux/man-pages/man2/epoll_ctl.2.html
  */
-export function epollCtl(epfd: number, operation: number, fd: number, events = 0, data = fd): void {
+export function epollCtl(epfd: number, operation: number, fd: number, events = 0, data?: number): void {
   checkInt32("epfd", epfd);
   checkInt32("operation", operation);
   checkInt32("fd", fd);
   checkUint32("events", events);
   if (operation !== EPOLL_CTL_DEL) {
-    checkSize("data", data);
+    if (data !== undefined) checkSize("data", data);
     setMember(scratch, EPOLL_EVENT.events, events);
-    setMember(scratch, EPOLL_EVENT.data_u64, data);
+    setMember(scratch, EPOLL_EVENT.data_u64, data ?? fd);
   }
   if (calls().epoll_ctl(epfd, operation, fd, scratch) !== 0) throw failedCall("epoll_ctl");
 }

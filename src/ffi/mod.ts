@@ -24,6 +24,7 @@ export * from "./mmap.ts";
 export * from "./msg.ts";
 export { type PollEntry, poll, pollOne } from "./poll.ts";
 export { recommendedLibrary } from "./recommended.ts";
+export * from "./rename.ts";
 export * from "./results.ts";
 export * from "./signal.ts";
 export * from "./sysconf.ts";

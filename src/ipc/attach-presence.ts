@@ -12,6 +12,7 @@ import type { Region } from "../memory/region.ts";
 import { initializeHeader } from "../ring/initialize-header.ts";
 import {
   HEAD_OFFSET,
+  OWNER_WORDS_OFFSET,
   SEGMENT_LIVE,
   SEGMENT_STATE_OFFSET,
   SEGMENT_SUPERSEDED,
@@ -47,6 +48,8 @@ export interface AttachOptions {
   readonly capacityAsked: boolean;
   /** Permission bits of the files. */
   readonly mode: number;
+  /** Called under the setup lock before an object whose last session is over is replaced; it reads the object's owner words. */
+  readonly discard?: (ownerWord: (index: 0 | 1 | 2 | 3) => number) => void;
 }
 
 /**
@@ -201,6 +204,7 @@ function fits(region: Region, segment: number, path: string, side: Side, options
   const receiverState = Atomics.load(words, header + stateWord("receiver"));
   if (!peerHeld && receiverState === STATE_CLOSED) {
     // the last receiver left and nobody is there: that session is over
+    options.discard?.((index) => Atomics.load(words, header + (OWNER_WORDS_OFFSET >> 2) + index));
     removeObject(path, words, header);
     return false;
   }

@@ -148,6 +148,11 @@ export class ByteStream implements Link {
   close(): void {
     if (this.#closed) return;
     this.#writer?.endAtOnce();
+    this.abandon();
+  }
+
+  abandon(): void {
+    if (this.#closed) return;
     this.#closed = true;
     this.#ended = true;
     try {

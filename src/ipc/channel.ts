@@ -160,7 +160,7 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
   /** For {@link createChannel}; everybody else calls `Channel.sender` and its sisters. */
   constructor(link: Link, codec: Codec<unknown>, maxBytes: number) {
     this.#link = link;
-    const closeLink = () => this.#closeLink();
+    const closeLink = (abandon = false) => this.#closeLink(abandon);
     if (link.side === "sender") {
       this.#sending = new Sending(link, codec, maxBytes, closeLink);
       this.#claims = new Claims(link, this.#sending);
@@ -186,11 +186,6 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
   }
 
   /** The longest message in bytes that this end can send; for a receiver, what its transport can carry. */
-  get maxMessageBytes(): number {
-    return this.#sending?.maxBytes ?? this.#link.maxMessageBytes;
-  }
-
-  /** The longest message that can be sent, in bytes; for a receiver, that its transport can carry. */
   get maxMessageBytes(): number {
     return this.#sending?.maxBytes ?? this.#link.maxMessageBytes;
   }
@@ -303,7 +298,7 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
     return this.#readable;
   }
 
-  /** A web stream into the channel, the same one each time. It owns the channel: closing or aborting it closes the channel. */
+  /** A web stream into the channel, the same one each time. It owns the channel: closing it closes the channel, aborting it abandons it. */
   get writable(): WritableStream<Outgoing<Value>> {
     if (this.#sending === undefined) this.#throwWrongSide("writable");
     this.#writable ??= writableOf(this);
@@ -380,6 +375,17 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
     await this.#sending?.close(options);
   }
 
+  /**
+   * Gives up this end at once, for a sender that cannot send the rest: its receiver gets what was sent, and then `IPC_PEER_GONE` instead
+   * of the end, wherever a sender that died is told apart from one that closed (`supports.peerDeath`). What waits is rejected with
+   * `IPC_CLOSED`. A receiver is closed by it.
+   */
+  abandon(): void {
+    this.#claims?.close();
+    this.#receiving?.close();
+    this.#sending?.abandon();
+  }
+
   /** Closes this end as `close()` does, blocking the thread for at most 5 seconds. */
   [Symbol.dispose](): void {
     this.#claims?.close();
@@ -393,9 +399,10 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
   }
 
   /** What the link knows is asked for the last time before it goes. */
-  #closeLink(): void {
+  #closeLink(abandon: boolean): void {
     this.#lastPeer ??= this.#link.peer();
     this.#lastStats ??= this.#link.stats();
+    if (abandon) this.#link.abandon?.();
     this.#link.close();
   }
 

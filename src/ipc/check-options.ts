@@ -28,7 +28,7 @@ const CHECKS: { readonly [Name in OptionName]-?: (value: NonNullable<ChannelOpti
     if (!FRAMINGS.includes(value)) throw new TypeError(`The framing is ${show(value)}, but must be "length", "lines" or "raw"`);
   },
   codec: checkCodec,
-  type: (value) => checkNumber("type", value, 0, MAX_TYPE, "a message type"),
+  type: (value) => checkNumber("type", value, -MAX_TYPE, MAX_TYPE, "a message type"),
   fragments: (value) => checkBoolean("fragments", value),
   maxMessageBytes: (value) => checkNumber("maxMessageBytes", value, 0, 2 ** 32 - 2, "bytes"),
   mode: (value) => checkNumber("mode", value, 0, 0o777, "permission bits"),

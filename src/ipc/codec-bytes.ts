@@ -6,13 +6,18 @@ export type Bytes = ArrayBufferView | ArrayBufferLike;
 /** Messages are bytes on both sides; they are given out as `Uint8Array`. */
 export const bytesCodec: Codec<Bytes> & { decode(bytes: Uint8Array): Uint8Array } = {
   encode(value) {
-    if (value instanceof Uint8Array) return value;
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    if (ArrayBuffer.isView(value)) return plainBytes(value);
     if (isBuffer(value)) return new Uint8Array(value);
     throw notBytes(value);
   },
   decode: (bytes) => bytes,
 };
+
+/** The same bytes as a `Uint8Array` and nothing else: a `Buffer` is one too, but its `slice` does not copy. */
+export function plainBytes(view: ArrayBufferView): Uint8Array {
+  if (view.constructor === Uint8Array) return view as Uint8Array;
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
 
 /** By name, since a buffer may come from another realm. */
 function isBuffer(value: unknown): value is ArrayBufferLike {

@@ -1,4 +1,5 @@
 import { deserialize, serialize } from "node:v8";
+import { plainBytes } from "./codec-bytes.ts";
 import type { Codec } from "./options.ts";
 
 /**
@@ -7,7 +8,7 @@ import type { Codec } from "./options.ts";
  */
 export const v8Codec: Codec<unknown> = {
   encode(value) {
-    if (value !== undefined) return serialize(value);
+    if (value !== undefined) return plainBytes(serialize(value));
     throw new TypeError("A message of a v8 channel cannot be undefined, which means the end of the stream to a receiver");
   },
   decode: (bytes) => deserialize(bytes),

@@ -1,4 +1,4 @@
-import { bytesCodec } from "./codec-bytes.ts";
+import { bytesCodec, plainBytes } from "./codec-bytes.ts";
 import { jsonCodec } from "./codec-json.ts";
 import { textCodec } from "./codec-text.ts";
 import type { ChannelOptions, Codec } from "./options.ts";
@@ -27,7 +27,7 @@ function customCodec(codec: Codec<unknown>): Codec<unknown> {
   return {
     encode(value) {
       const bytes: unknown = codec.encode(value);
-      if (bytes instanceof Uint8Array) return bytes;
+      if (bytes instanceof Uint8Array) return plainBytes(bytes);
       throw new TypeError(`encode() of the codec returned ${bytes === null ? "null" : typeof bytes}, but must return a Uint8Array`);
     },
     decode: (bytes) => codec.decode(bytes),

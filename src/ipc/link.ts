@@ -7,6 +7,7 @@
  * 2. No method but `ready` and `readySync` waits.
  * 3. `tryWrite` takes a message whole or not at all, or begins it (`BEGUN`); then the link borrows the caller's bytes until `flush`
  *    returns true, or until `keepRest` has copied what is left, or `retract` took the message back. Nothing else is written meanwhile.
+ *    A caller that will wait for room says so with `waits`, and the link may begin a message for which there is none yet.
  * 4. `tryRead` gives messages in the order sent, each once, in memory that is the caller's from then on.
  * 5. `tryRead` gives `null` when the stream has ended: the sender closed cleanly and everything it sent was given out. It stays `null`.
  * 6. When the sender died, `tryRead` gives out all that was published, throws `IPC_PEER_GONE` once, then gives `null`.
@@ -29,8 +30,11 @@ export interface Link {
   /** The longest message in bytes, or `Infinity`. */
   readonly maxMessageBytes: number;
 
-  /** Offers a message. */
-  tryWrite(message: Uint8Array): WriteResult;
+  /** What to do about a message longer than that, to be added to the error. */
+  readonly tooLargeRemedy?: string | undefined;
+
+  /** Offers a message. `waits`: the caller goes on with `ready` when it is not taken now. */
+  tryWrite(message: Uint8Array, waits?: boolean): WriteResult;
   /** Hands over what is left of a begun message and what is corked; true when nothing is left. */
   flush(): boolean;
   /** Copies what is left of a begun message, so that the caller may use its bytes again. */
@@ -66,6 +70,8 @@ export interface Link {
   stats(): LinkStats;
 
   close(): void;
+  /** For a sender whose `close` looks like a clean end: gives up this end so that the receiver, after what was taken, gets `IPC_PEER_GONE`. An object that this end made and to which no receiver has come is removed. */
+  abandon?(): void;
 }
 
 /** Which end of a channel this is. */

@@ -6,7 +6,7 @@ export interface ChannelOptions {
   framing?: Framing;
   /** How values become bytes; default `"bytes"`. */
   codec?: "bytes" | "text" | "json" | "v8" | Codec<unknown>;
-  /** `sysv:` the message type: what a sender writes (default 1), what a receiver takes (default 0, any). */
+  /** `sysv:` the message type: what a sender writes (default 1), what a receiver takes (default 0, any; negative as of msgrcv(2)). */
   type?: number;
   /** `sysv:` send messages past the kernel's limit in pieces; both ends have to ask for it. */
   fragments?: boolean;

@@ -114,6 +114,11 @@ export class Presence {
     return this.#load(stateWord(otherSide(this.side))) === STATE_ATTACHED ? "dead" : this.#askPeerState();
   }
 
+  /** The other end has closed; one look at a word. */
+  get peerClosed(): boolean {
+    return this.#load(stateWord(otherSide(this.side))) === STATE_CLOSED;
+  }
+
   /** True when this end looks at an object that the other end has put a larger one in place of: attach anew. */
   get superseded(): boolean {
     return this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_SUPERSEDED;
@@ -175,14 +180,30 @@ export class Presence {
    * end is not held, and nothing in the object waits for a successor, the object is removed.
    *
    * @param last called under the setup lock when the object is removed for good, before it goes
+   * @param finished asked under the setup lock when the other end is not held: whether nobody will miss the object; by default, whether
+   *   nothing in its ring waits for a successor
    */
-  detach(last?: () => void): void {
+  detach(last?: () => void, finished = (peer: PeerState) => this.#finished(peer)): void {
+    this.#leave(finished, last, STATE_CLOSED);
+  }
+
+  /**
+   * Leaves as a process does that dies: the state word stays "attached", which without the lock means dead. An object that this end
+   * made and to which nobody has come is removed.
+   *
+   * @param last as for `detach`
+   */
+  abandon(last?: () => void): void {
+    this.#leave((peer) => (peer === "none" ? this.created : this.#finished(peer)), last, STATE_ATTACHED);
+  }
+
+  #leave(finished: (peer: PeerState) => boolean, last: (() => void) | undefined, state: number): void {
     if (!this.#open) return;
     this.#open = false;
     lockWait(this.#segment, "write", SETUP_BYTE, 1);
-    Atomics.store(this.#words, this.#header + stateWord(this.side), STATE_CLOSED);
+    Atomics.store(this.#words, this.#header + stateWord(this.side), state);
     const peer = this.peerState();
-    if (this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE && this.#finished(peer)) {
+    if (this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE && peer !== "attached" && finished(peer)) {
       last?.();
       removeObject(this.#path, this.#words, this.#header);
     }
@@ -196,7 +217,6 @@ export class Presence {
 
   /** Whether nobody will miss the object. */
   #finished(peer: PeerState): boolean {
-    if (peer === "attached") return false;
     if (this.side === "receiver") return true;
     // a sender leaves what its receiver has not had, and its end, unless the receiver has quit or has had everything
     return peer === "closed" || (peer === "dead" && this.#load(HEAD_OFFSET >> 2) === this.#load(TAIL_OFFSET >> 2));

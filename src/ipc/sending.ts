@@ -21,7 +21,7 @@ export class Sending {
   readonly #link: Link;
   readonly #codec: Codec<unknown>;
   readonly #emptyMessages: boolean;
-  readonly #closeLink: () => void;
+  readonly #closeLink: (abandon?: boolean) => void;
   readonly #pause = new Pause();
   #corked = false;
   #ending = false;
@@ -30,7 +30,7 @@ export class Sending {
   #messages = 0;
   #bytes = 0;
 
-  constructor(link: Link, codec: Codec<unknown>, maxBytes: number, closeLink: () => void) {
+  constructor(link: Link, codec: Codec<unknown>, maxBytes: number, closeLink: (abandon?: boolean) => void) {
     this.#link = link;
     this.#closeLink = closeLink;
     this.#codec = codec;
@@ -81,7 +81,7 @@ export class Sending {
     checkSyncOptions(options);
     const message = this.encode("sendSync()", value);
     this.refuseWhileHeld("sendSync()");
-    const result = this.turns.idle ? this.#link.tryWrite(message) : undefined;
+    const result = this.turns.idle ? this.#link.tryWrite(message, true) : undefined;
     if (result === TAKEN) return this.count(message.length);
     this.uncork();
     this.turns.waitSync(this.#messageTurn("sendSync()", message, result === BEGUN), options.timeout);
@@ -91,7 +91,7 @@ export class Sending {
   offer(call: string, message: Uint8Array, options?: WaitOptions): Promise<void> | undefined {
     let begun = false;
     if (this.turns.idle) {
-      const result = this.#link.tryWrite(message);
+      const result = this.#link.tryWrite(message, true);
       if (result === TAKEN) {
         this.count(message.length);
         return undefined;
@@ -129,9 +129,10 @@ export class Sending {
   }
 
   tooLarge(call: string, length: number): IpcError {
+    const remedy = length > this.#link.maxMessageBytes ? (this.#link.tooLargeRemedy ?? "") : "";
     return new IpcError(
       "IPC_TOO_LARGE",
-      `${call} on ${this.#link.address}: the message has ${length} bytes, but at most ${this.maxBytes} fit in one`,
+      `${call} on ${this.#link.address}: the message has ${length} bytes, but at most ${this.maxBytes} fit in one${remedy}`,
     );
   }
 
@@ -192,6 +193,13 @@ export class Sending {
     this.#throwFailure();
   }
 
+  /** Gives this end up as if the process had died, with what was not handed over. */
+  abandon(): void {
+    this.#closing ??= DONE;
+    this.#closeLink(true);
+    this.turns.failAll((what) => closedError(what));
+  }
+
   #drainNow(): boolean {
     this.uncork();
     return this.turns.idle && this.#drain();
@@ -227,7 +235,7 @@ export class Sending {
         if (detached) return this.#keepFailure();
         if (!this.#link.flush()) return WAIT;
         if (!begun) {
-          const result = this.#link.tryWrite(message);
+          const result = this.#link.tryWrite(message, true);
           begun = result === BEGUN;
           if (result !== TAKEN) return WAIT;
         }

@@ -409,7 +409,7 @@ export class RingConsumer {
     if (this.#size === CLOSED) this.#refuse();
     if (this.#tail === this.#head && !this.#refill()) return false;
     const words = this.#words;
-    // What is published meanwhile waits for the next call, so that no peer can keep this loop going
+    let renewed = false;
     do {
       const at = this.#data + (this.#tail & this.#mask);
       const word = at >>> 2;
@@ -426,6 +426,9 @@ export class RingConsumer {
         this.#resumed = false;
         return true;
       }
+      // A message may stand behind what was dropped. Once, so that no peer can keep this loop going.
+      if (!renewed) this.#refill();
+      renewed = true;
     } while (this.#tail !== this.#head);
     return false;
   }
@@ -507,6 +510,8 @@ export class RingConsumer {
     if (this.#chain === CHAIN_PEEKED) {
       throw new TypeError("Cannot pop: the message was peeked in part, tryPeek() finds the rest");
     }
+    // All that is published by now, but no more, so that no peer can keep this loop going
+    this.#refill();
     const end = this.#head;
     do {
       const length = this.#length;

@@ -7,18 +7,17 @@ import * as assert from "uvu/assert";
 import { recommendedLibrary } from "../../src/ffi/recommended.ts";
 import { projectRoot } from "../support/project-root.ts";
 import { currentRuntime } from "../support/runtimes.ts";
-import { skip } from "../support/skip.ts";
 
 const runtime = currentRuntime();
 const onNode = runtime.startsWith("node");
 
-test("MILLRACE_FFI with another value than koffi and node:ffi is refused", () => {
-  if (!onNode) return skip("MILLRACE_FFI counts only on Node");
-  const before = process.env.MILLRACE_FFI;
-  process.env.MILLRACE_FFI = "ffi-napi";
-  assert.throws(() => recommendedLibrary(), /MILLRACE_FFI is "ffi-napi"/);
-  process.env.MILLRACE_FFI = before;
-});
+if (onNode)
+  test("MILLRACE_FFI with another value than koffi and node:ffi is refused", () => {
+    const before = process.env.MILLRACE_FFI;
+    process.env.MILLRACE_FFI = "ffi-napi";
+    assert.throws(() => recommendedLibrary(), /MILLRACE_FFI is "ffi-napi"/);
+    process.env.MILLRACE_FFI = before;
+  });
 
 test("importing the call groups opens nothing", () => {
   const { stdout, stderr } = runAlone('import "./src/ffi/mod.ts";\nconsole.log("imported");\n', {
@@ -27,33 +26,33 @@ test("importing the call groups opens nothing", () => {
   assert.is(stdout.trim(), "imported", stderr);
 });
 
-test("without koffi, Node takes what is built in, or says what to do", () => {
-  if (!onNode) return skip("koffi is for Node");
-  const program = `import { recommendedLibrary } from "./src/ffi/recommended.ts";
+if (onNode)
+  test("without koffi, Node takes what is built in, or says what to do", () => {
+    const program = `import { recommendedLibrary } from "./src/ffi/recommended.ts";
 try {
   console.log(recommendedLibrary().name);
 } catch (error) {
   console.log(error.code, error.message, error.cause.errors.length);
 }
 `;
-  const { stdout, stderr } = runAlone(program, { MILLRACE_FFI: "" });
-  if (runtime === "node20")
-    assert.match(stdout, /^IPC_UNSUPPORTED Cannot call C from Node 20.*npm install koffi.* 2$/m, stderr);
-  else assert.is(stdout.trim(), "node:ffi", stderr);
-});
+    const { stdout, stderr } = runAlone(program, { MILLRACE_FFI: "" });
+    if (runtime === "node20")
+      assert.match(stdout, /^IPC_UNSUPPORTED Cannot call C from Node 20.*npm install koffi.* 2$/m, stderr);
+    else assert.is(stdout.trim(), "node:ffi", stderr);
+  });
 
-test("without --allow-ffi, Deno's own error says so", () => {
-  if (runtime !== "deno") return skip("the permission is Deno's");
-  const program = `import { recommendedLibrary } from "./src/ffi/recommended.ts";
+if (runtime === "deno")
+  test("without --allow-ffi, Deno's own error says so", () => {
+    const program = `import { recommendedLibrary } from "./src/ffi/recommended.ts";
 try {
   recommendedLibrary();
 } catch (error) {
   console.log(error.name, error.message);
 }
 `;
-  const { stdout, stderr } = runAlone(program, {}, ["--allow-env", "--allow-read"]);
-  assert.match(stdout, /^NotCapable .*--allow-ffi/, stderr);
-});
+    const { stdout, stderr } = runAlone(program, {}, ["--allow-env", "--allow-read"]);
+    assert.match(stdout, /^NotCapable .*--allow-ffi/, stderr);
+  });
 
 /** Runs a program beside a copy of the sources, where no package can be found. */
 function runAlone(program: string, env: Record<string, string>, permissions = ["-A"]) {

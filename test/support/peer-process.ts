@@ -7,8 +7,8 @@ export interface PeerProcess {
   readonly pid: number;
   /** Resolves when it says exactly this line; rejects when it ends without. */
   line(text: string): Promise<void>;
-  /** Writes a line to its standard input. */
-  say(text: string): void;
+  /** Writes a line to its standard input, and resolves when that is out. */
+  say(text: string): Promise<void>;
   /** SIGKILL, and resolves when it is gone. */
   kill(): Promise<void>;
   /** Resolves with its exit status when it ends, and all it said. */
@@ -62,7 +62,9 @@ export function startPeer(
       });
     },
     say(text) {
-      child.stdin?.write(`${text}\n`);
+      return new Promise((resolve, reject) => {
+        child.stdin?.write(`${text}\n`, (error) => (error ? reject(error) : resolve()));
+      });
     },
     async kill() {
       child.kill("SIGKILL");

@@ -56,7 +56,7 @@ export class ChannelPair implements Pair {
     this.#consumer.tell({ order: "pass" });
     await this.#consumer.expect("ready");
     this.#producer.tell({ order: "pass" });
-    return this.#either(this.#consumer.expect("passed"));
+    return this.#consumer.expect("passed");
   }
 
   async end(): Promise<void> {
@@ -71,11 +71,6 @@ export class ChannelPair implements Pair {
   async #both(order: "open" | "end", report: "opened" | "ended", bytes: number): Promise<void> {
     for (const worker of [this.#producer, this.#consumer]) worker.tell({ order, bytes });
     await Promise.all([this.#producer.expect(report), this.#consumer.expect(report)]);
-  }
-
-  /** The consumer's report, or what ended the producer, which says nothing while all is well. */
-  #either(report: Promise<PassedReport>): Promise<PassedReport> {
-    return Promise.race([report, this.#producer.failed()]);
   }
 }
 

@@ -10,7 +10,10 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** The driver's side of the talk with a worker. */
+/**
+ * The driver's side of the talk with a worker. A worker leads a process group of its own, so that Ctrl-C on the terminal reaches the
+ * driver alone, which then ends the worker with all that this has started.
+ */
 export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<void>;
@@ -32,7 +35,7 @@ export class WorkerProcess {
   ) {
     this.#onProgress = onProgress;
     const extra = descriptor === undefined ? [] : [descriptor];
-    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit", ...extra] });
+    this.#child = spawn(command, args, { stdio: ["pipe", "pipe", "inherit", ...extra], detached: true });
     this.#exited = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         this.#fail(new Error(`A worker of the demo ended with ${signal ?? `status ${code}`}`));
@@ -65,7 +68,8 @@ export class WorkerProcess {
 
   /** Ends it, whatever it does. */
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+    const { pid } = this.#child;
+    if (pid !== undefined) killGroup(pid);
     await this.#exited;
   }
 
@@ -89,5 +93,13 @@ export class WorkerProcess {
     if (report === undefined) waiter.reject(this.#failure);
     else if (report.report === waiter.name) waiter.resolve(report);
     else waiter.reject(new Error((report as FailedReport).message ?? `A worker said "${report.report}" instead of "${waiter.name}"`));
+  }
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

@@ -18,7 +18,10 @@ const ROLES: { readonly [Name in Role]: (start: StartOrder, orders: Orders) => P
 };
 
 const orders = new Orders();
-process.stdout.on("error", () => {});
+process.stdout.on("error", () => {
+  removeWorkspace();
+  process.exit(1);
+});
 try {
   const start = await orders.expect("start");
   await ROLES[start.role](start, orders);

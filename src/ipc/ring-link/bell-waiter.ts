@@ -52,11 +52,16 @@ export class BellWaiter {
     this.#waiter = undefined;
   }
 
-  #wake(sleeper: Sleeper): void {
-    if (!this.#presence.isOpen) return;
-    sleeper.cancelWait();
+  /** Makes the bell ready for the next wait. */
+  settle(): void {
     if (this.#presence.settleBell()) return;
     this.close();
     this.#presence.renewBell();
+  }
+
+  #wake(sleeper: Sleeper): void {
+    if (!this.#presence.isOpen) return;
+    sleeper.cancelWait();
+    this.settle();
   }
 }

@@ -141,6 +141,13 @@ export class RingSender implements Link {
     }
   }
 
+  abandon(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#bell.close();
+    this.#presence.abandon();
+  }
+
   #wake(mode: WaitMode): void {
     this.#wakes++;
     if (mode === WAIT_FUTEX) futexWake(this.#presence.region.arena.address + this.#producer.peerWaiterOffset, 1);

@@ -2,7 +2,7 @@ import type { Channel, Outgoing } from "../channel.ts";
 
 /**
  * A web stream into a channel. A write ends when the channel has taken the message, so back-pressure comes from the receiver. The
- * stream owns the channel: closing it closes the channel, and aborting it closes the channel without waiting.
+ * stream owns the channel: closing it closes the channel, and aborting it abandons the channel, so that nobody takes a part for the whole.
  */
 export function writableOf<Value>(channel: Channel<Value>): WritableStream<Outgoing<Value>> {
   return new WritableStream<Outgoing<Value>>({
@@ -16,7 +16,7 @@ export function writableOf<Value>(channel: Channel<Value>): WritableStream<Outgo
       }
     },
     close: () => channel.close(),
-    abort: () => closeNow(channel),
+    abort: () => channel.abandon(),
   });
 }
 

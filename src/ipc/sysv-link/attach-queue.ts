@@ -1,12 +1,13 @@
 import { IpcError } from "../../errors.ts";
 import { IPC_CREAT, IPC_EXCL } from "../../ffi/abi/current.ts";
 import { getpid } from "../../ffi/ids.ts";
-import { pageSize } from "../../ffi/mmap.ts";
-import { msgget } from "../../ffi/msg.ts";
+import { msgctlRemove, msgget } from "../../ffi/msg.ts";
+import { pageSize } from "../../ffi/sysconf.ts";
 import { attachPresence } from "../attach-presence.ts";
 import { domainError } from "../error-table.ts";
 import type { Side } from "../link.ts";
-import type { PeerState, Presence } from "../presence.ts";
+import type { Presence } from "../presence.ts";
+import { otherSide } from "../presence-object.ts";
 import { removePresence } from "../remove-presence.ts";
 import { MessageQueue } from "./message-queue.ts";
 import { presenceName } from "./queue-key.ts";
@@ -26,6 +27,8 @@ export interface QueueOptions {
 export interface AttachedQueue {
   readonly queue: MessageQueue;
   readonly presence: Presence;
+  /** For a receiver: a millrace sender closed here, and a foreign program took its messages since; its end is not this receiver's. */
+  readonly senderIsHistory: boolean;
 }
 
 /** Word of the presence: 1 more than the id of the queue that a millrace end made; 0 when the queue is somebody else's. */
@@ -34,6 +37,8 @@ const MADE_WORD = 0;
 const FORM_WORD = 1;
 const WHOLE = 1;
 const FRAGMENTS = 2;
+/** Word of the presence: 1 when a sender closed, left messages, and no millrace end has come since. */
+const LEFT_WORD = 2;
 
 /**
  * Takes one end of a queue, and makes the queue when there is none. The role, and whose queue it is, are noted in the presence object.
@@ -43,14 +48,16 @@ const FRAGMENTS = 2;
 export function attachQueue(options: QueueOptions): AttachedQueue {
   const { address, key, side, mode } = options;
   const name = presenceName(key);
-  let queue: MessageQueue | undefined;
+  let entered: Omit<AttachedQueue, "presence"> | undefined;
   let presenceIsNew = false;
+  const discard = (word: (index: typeof MADE_WORD) => number) => removeDiscarded(key, word(MADE_WORD));
   try {
-    const presence = attachPresence(name, side, { address, capacity: pageSize(), capacityAsked: false, mode }, (opened) => {
+    const attach = { address, capacity: pageSize(), capacityAsked: false, mode, discard };
+    const presence = attachPresence(name, side, attach, (opened) => {
       presenceIsNew = opened.created;
-      queue = enter(opened, options);
+      entered = enter(opened, options);
     });
-    return { queue: queue as MessageQueue, presence };
+    return { presence, ...(entered as Omit<AttachedQueue, "presence">) };
   } catch (error) {
     if (presenceIsNew) removeUnused(name, address);
     throw error;
@@ -58,18 +65,22 @@ export function attachQueue(options: QueueOptions): AttachedQueue {
 }
 
 /** Takes the end in the presence, under its setup lock. */
-function enter(presence: Presence, options: QueueOptions): MessageQueue {
+function enter(presence: Presence, options: QueueOptions): Omit<AttachedQueue, "presence"> {
   const { id, made } = findOrMake(options);
   const queue = new MessageQueue(id, options.address);
   if (made) presence.setOwnerWord(MADE_WORD, id + 1);
+  const isEmpty = made || queue.status()?.qnum === 0;
   const form = options.fragments ? FRAGMENTS : WHOLE;
   const earlier = presence.ownerWord(FORM_WORD);
-  if (earlier !== 0 && earlier !== form && (presence.peerState() === "attached" || queue.status()?.qnum !== 0)) {
-    throw otherForm(options, presence.peerPid);
+  if (earlier !== 0 && earlier !== form && (presence.peerState() === "attached" || !isEmpty)) {
+    if (made) queue.remove();
+    throw otherForm(options, presence);
   }
+  const senderIsHistory = isEmpty && presence.ownerWord(LEFT_WORD) === 1 && presence.peerState() === "closed";
+  presence.setOwnerWord(LEFT_WORD, 0);
   presence.setOwnerWord(FORM_WORD, form);
   presence.enter(getpid());
-  return queue;
+  return { queue, senderIsHistory };
 }
 
 function findOrMake({ address, key, side, mode }: QueueOptions): { id: number; made: boolean } {
@@ -79,7 +90,11 @@ function findOrMake({ address, key, side, mode }: QueueOptions): { id: number; m
       return { id: msgget(key, IPC_CREAT | IPC_EXCL | mode), made: true };
     } catch (error) {
       if ((error as { code?: string }).code !== "EEXIST") {
-        throw domainError("create", error, `Cannot make the message queue of ${address}. \`ipcs -ql\` shows the limits`);
+        throw domainError(
+          "create",
+          error,
+          `Cannot make the message queue of ${address}. \`ipcs -ql\` shows the limits`,
+        );
       }
     }
     try {
@@ -87,18 +102,24 @@ function findOrMake({ address, key, side, mode }: QueueOptions): { id: number; m
     } catch (error) {
       // removed since
       if ((error as { code?: string }).code === "ENOENT") continue;
-      throw domainError("open", error, `Cannot open the message queue of ${address} as ${side}. \`ipcs -q\` shows whose it is`);
+      throw domainError(
+        "open",
+        error,
+        `Cannot open the message queue of ${address} as ${side}. \`ipcs -q\` shows whose it is`,
+      );
     }
   }
 }
 
-function otherForm({ address, side, fragments }: QueueOptions, peerPid: number | undefined): IpcError {
+function otherForm({ address, side, fragments }: QueueOptions, presence: Presence): IpcError {
   const [asked, found] = fragments ? ["with", "without"] : ["without", "with"];
-  const other = side === "sender" ? "receiver" : "sender";
-  const who = peerPid === undefined ? "messages are left there that were sent" : `its ${other}, process ${peerPid}, opened it`;
+  const who =
+    presence.peerState() === "attached"
+      ? `process ${presence.peerPid} holds the ${otherSide(side)} end`
+      : "messages are left there that were sent";
   return new IpcError(
     "IPC_EXISTS",
-    `Cannot open ${address} as ${side} ${asked} fragments: ${who} ${found}. Give both ends the same { fragments }`,
+    `Cannot open ${address} as ${side} ${asked} fragments: ${who} ${found}. Open both ends with the same { fragments }`,
   );
 }
 
@@ -111,12 +132,46 @@ function removeUnused(name: string, address: string): void {
   }
 }
 
-/** Leaves a queue. The last end removes it when millrace made it, with what nobody will read. */
-export function detachQueue({ queue, presence }: AttachedQueue): void {
-  presence.detach({
-    finished: (peer) => isFinished(presence, queue, peer),
-    last: () => {
-      if (presence.ownerWord(MADE_WORD) === queue.id + 1) queue.remove();
+/** Removes the queue of a session that is over, if it is still there, and was made by it. */
+function removeDiscarded(key: number, madeWord: number): void {
+  if (madeWord === 0) return;
+  try {
+    if (msgget(key, 0) === madeWord - 1) msgctlRemove(madeWord - 1);
+  } catch {
+    // gone already, or given to another user: nothing of ours any more
+  }
+}
+
+/**
+ * Leaves a queue. The last end removes it when millrace made it, with what nobody will read.
+ *
+ * @param hasSent this end is a sender that has sent something
+ */
+export function detachQueue({ queue, presence }: AttachedQueue, hasSent: boolean): void {
+  const made = presence.ownerWord(MADE_WORD) === queue.id + 1;
+  let keep = false;
+  presence.detach(
+    () => {
+      if (made && !keep) queue.remove();
     },
+    (peer) => {
+      const left = queue.status()?.qnum ?? 0;
+      if (presence.side === "receiver") {
+        // what a foreign program sent is not for us to throw away
+        keep = peer === "none" && left > 0;
+        return true;
+      }
+      if (peer === "none" && left > 0) presence.setOwnerWord(LEFT_WORD, 1);
+      // a sender leaves its messages, and its end, to a receiver to come, unless a foreign program has had all messages
+      return peer === "closed" || (left === 0 && (peer === "dead" || hasSent));
+    },
+  );
+}
+
+/** Leaves a queue as a process does that dies. One that this end made goes with its messages when nobody has come to it. */
+export function abandonQueue({ queue, presence }: AttachedQueue): void {
+  const made = presence.ownerWord(MADE_WORD) === queue.id + 1;
+  presence.abandon(() => {
+    if (made) queue.remove();
   });
 }

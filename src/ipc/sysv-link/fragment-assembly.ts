@@ -92,7 +92,8 @@ export class FragmentAssembly {
   }
 
   #missing(header: FragmentHeader): IpcError {
-    const expected = this.#next === 0 ? "the first of a message" : `fragment ${this.#next} of message ${this.#sequence}`;
+    const expected =
+      this.#next === 0 ? "the first of a message" : `fragment ${this.#next} of message ${this.#sequence}`;
     this.discard();
     this.#skipping = true;
     return new IpcError(

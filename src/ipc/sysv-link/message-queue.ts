@@ -1,6 +1,6 @@
 import { IpcError } from "../../errors.ts";
 import { IPC_NOWAIT } from "../../ffi/abi/current.ts";
-import { MSG_TEXT_OFFSET, type MessageQueueStatus, msgctlRemove, msgctlStat, msgrcv, msgsnd } from "../../ffi/msg.ts";
+import { type MessageQueueStatus, MSG_TEXT_OFFSET, msgctlRemove, msgctlStat, msgrcv, msgsnd } from "../../ffi/msg.ts";
 import { INTERRUPTED, WOULD_BLOCK } from "../../ffi/results.ts";
 import { domainError } from "../error-table.ts";
 import { kernelMessageLimit } from "./message-limit.ts";

@@ -66,11 +66,15 @@ for (const state of ["none", "pending"]) {
 test(
   "a Worker with a reactor of its own ends by itself, by process.exit() and by an uncaught error",
   deadline(LIMIT, async () => {
-    const ended = { status: 0, lines: ["ready", "worker ended"] };
-    assert.equal(await endOf("waits-for-fd.ts", "none", "natural", "worker"), ended);
-    assert.equal(await endOf("waits-for-fd.ts", "pending", "exit", "worker"), ended);
-    const { status, lines } = await endOf("waits-for-fd.ts", "pending", "throw", "worker");
-    assert.equal({ status, lines }, { status: 0, lines: ["ready", "error", "worker ended"] });
+    for (const [ending, lines] of [
+      ["natural", ["worker ended"]],
+      ["exit", ["worker ended"]],
+      ["throw", ["error", "worker ended"]],
+    ] as const) {
+      const end = await endOf("waits-for-fd.ts", ending === "natural" ? "none" : "pending", ending, "worker");
+      // what a Worker says just before its end may be lost
+      assert.equal({ ...end, lines: end.lines.filter((line) => line !== "ready") }, { status: 0, lines });
+    }
   }),
 );
 

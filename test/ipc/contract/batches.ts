@@ -3,7 +3,7 @@ import type { Channel } from "../../../src/ipc/channel.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { isPending } from "../../support/event-loop.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, drain, receiveAll } from "./context.ts";
+import { bytes, drain, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** Many messages at a time, and loops. */
@@ -55,7 +55,7 @@ export function batches(sentence: Sentence): void {
   sentence(47, "timeout and signal of sendMany() are for the whole call", ["messages"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const endless = function* () {
-      for (;;) yield new Uint8Array(512);
+      for (;;) yield LARGE;
     };
     await failsWith("IPC_TIMEOUT", sender.sendMany(endless(), { timeout: 20 }), /sendMany\(\) on .* within 20 ms/);
     const controller = new AbortController();

@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import { isPending } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, drain, receiveAll } from "./context.ts";
+import { bytes, drain, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** The end. */
@@ -59,7 +59,7 @@ export function closing(sentence: Sentence): void {
   sentence(73, "a close() whose time is over is IPC_TIMEOUT, and the channel is closed", ["messages"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const sent = context.fill(sender);
-    const lost = failsWith("IPC_CLOSED", sender.send(new Uint8Array(512)));
+    const lost = failsWith("IPC_CLOSED", sender.send(LARGE));
     await failsWith("IPC_TIMEOUT", sender.close({ timeout: 5 }), /^close\(\) on /);
     await lost;
     assert.ok(sender.closed);
@@ -92,7 +92,7 @@ export function closing(sentence: Sentence): void {
   sentence(75, "a receiver that closes wakes a sender that waits, with IPC_CLOSED", ["messages"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     context.fill(sender);
-    const waits = [sender.send(new Uint8Array(512)), sender.send(bytes(1)), sender.sendMany([bytes(2)])];
+    const waits = [sender.send(LARGE), sender.send(bytes(1)), sender.sendMany([bytes(2)])];
     const outcomes = waits.map((wait) => failsWith("IPC_CLOSED", wait));
     assert.ok(await isPending(Promise.race(waits)));
     await receiver.close();

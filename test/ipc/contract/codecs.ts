@@ -30,7 +30,7 @@ export function codecs(sentence: Sentence): void {
       assert.equal(await receiver.receive(), value);
     }
     await failsWith("TypeError", sender.send(undefined), /a value that JSON has, not undefined/);
-    await failsWith("TypeError", sender.send(1n));
+    assert.instance(await sender.send(1n).catch((error) => error), TypeError);
   });
 
   sentence(65, "what structured clone keeps comes out as it went in", ["messages"], async (context) => {

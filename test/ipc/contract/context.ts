@@ -6,8 +6,8 @@ import { currentRuntime } from "../../support/runtimes.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
 import type { AnyChannel, ChannelFactory } from "./factory.ts";
 
-/** Bytes of the messages that fill a channel. */
-const FILLING_BYTES = 512;
+/** A message of the length of those that `fill()` sends: there is no room for it after them. */
+export const LARGE: Uint8Array = new Uint8Array(512).fill(0xaa);
 
 /** What a sentence of the contract works with. Everything that is opened here is closed after the sentence. */
 export class ContractContext {
@@ -62,7 +62,7 @@ export class ContractContext {
 
   /** Sends until there is no more room; gives the messages that went. */
   fill(sender: Channel): Uint8Array[] {
-    const messages = new SeededMessages(1, FILLING_BYTES, FILLING_BYTES);
+    const messages = new SeededMessages(1, LARGE.length, LARGE.length);
     const sent: Uint8Array[] = [];
     for (let message = messages.at(0); sender.trySend(message); message = messages.at(sent.length)) sent.push(message);
     return sent;

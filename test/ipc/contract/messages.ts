@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import { Channel } from "../../../src/ipc/channel.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, drain } from "./context.ts";
+import { bytes, drain, LARGE } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** What goes in comes out. */
@@ -157,7 +157,7 @@ export function messages(sentence: Sentence): void {
       assert.is(waiting, 0);
     }
     context.fill(sender);
-    const full = sender.send(new Uint8Array(500));
+    const full = sender.send(LARGE);
     assert.ok(sender.stats().waiting > 0);
     await receiver.close();
     await failsWith("IPC_CLOSED", full);

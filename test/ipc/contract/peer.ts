@@ -19,7 +19,7 @@ type Seeded = (count: number, seeded: SeededMessages) => unknown;
 const [side = "", address = "", options = "{}", ...steps] = process.argv.slice(2);
 // standard output is asynchronous on some runtimes; what was said has to be out when the process ends itself
 const say = (line: string) => new Promise<void>((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
-const channel: Channel = await Channel[side as "sender" | "receiver"](address, JSON.parse(options));
+const channel: Channel = await Channel[side as "sender" | "receiver"](address, JSON.parse(options) as Record<never, never>);
 
 const WITH_MESSAGES: Record<string, Seeded> = {
   async send(count, seeded) {

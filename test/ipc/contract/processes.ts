@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, drain } from "./context.ts";
+import { bytes, drain, LARGE } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** Two processes. */
@@ -60,7 +60,7 @@ export function processes(sentence: Sentence): void {
     context.fill(channel);
     const { supports } = context;
     const code = (supports.receiverDeath ?? supports.peerDeath) ? "IPC_PEER_GONE" : "IPC_CLOSED";
-    const outcome = failsWith(code, channel.send(new Uint8Array(512)));
+    const outcome = failsWith(code, channel.send(LARGE));
     await peer.kill();
     await outcome;
     // what was on its way to the dead may be reported too, once

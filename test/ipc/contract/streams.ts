@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import { isPending, turnEventLoop } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, drain, receiveAll } from "./context.ts";
+import { bytes, drain, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** Web streams. */
@@ -40,13 +40,13 @@ export function streams(sentence: Sentence): void {
     assert.is(sender.writable, sender.writable);
     const sent = context.fill(sender);
     const writer = sender.writable.getWriter();
-    const written = writer.write(bytes(1));
+    const written = writer.write(LARGE);
     assert.ok(await isPending(writer.ready));
     assert.equal(await receiveAll(receiver, sent.length), sent);
     await written;
     await writer.write(bytes(2));
     const closed = writer.close();
-    assert.equal(await drain(receiver), [bytes(1), bytes(2)]);
+    assert.equal(await drain(receiver), [LARGE, bytes(2)]);
     await closed;
     assert.ok(sender.closed);
   });
@@ -55,7 +55,7 @@ export function streams(sentence: Sentence): void {
     const { sender } = await context.smallPair();
     context.fill(sender);
     const writer = sender.writable.getWriter();
-    const outcomes = [writer.write(bytes(1)), writer.write(bytes(2))].map((write) => write.catch((error) => error));
+    const outcomes = [writer.write(LARGE), writer.write(bytes(2))].map((write) => write.catch((error) => error));
     const reason = new Error("never mind");
     await writer.abort(reason);
     for (const outcome of outcomes) assert.instance(await outcome, Error);

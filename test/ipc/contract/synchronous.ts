@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, receiveAll } from "./context.ts";
+import { bytes, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** The forms that block the thread. */
@@ -30,7 +30,7 @@ export function synchronous(sentence: Sentence): void {
     const { sender, receiver } = await context.smallPair();
     const sent = context.fill(sender);
     for (const timeout of [0, 1, 30]) {
-      await failsWith("IPC_TIMEOUT", () => sender.sendSync(new Uint8Array(512), { timeout }), /^sendSync\(\) on /);
+      await failsWith("IPC_TIMEOUT", () => sender.sendSync(LARGE, { timeout }), /^sendSync\(\) on /);
     }
     assert.equal(await receiveAll(receiver, sent.length), sent);
     sender.sendSync(bytes(1));
@@ -47,18 +47,18 @@ export function synchronous(sentence: Sentence): void {
 
     const small = await context.smallPair();
     const sent = context.fill(small.sender);
-    const waits = small.sender.send(bytes(1));
-    await failsWith("IPC_TIMEOUT", () => small.sender.sendSync(bytes(2), { timeout: 10 }));
+    const waits = small.sender.send(LARGE);
+    await failsWith("IPC_TIMEOUT", () => small.sender.sendSync(LARGE, { timeout: 10 }));
     while (small.receiver.stats().messages < sent.length) small.receiver.receiveSync();
     small.sender.sendSync(bytes(3));
     await waits;
-    assert.equal(await receiveAll(small.receiver, 2), [bytes(1), bytes(3)]);
+    assert.equal(await receiveAll(small.receiver, 2), [LARGE, bytes(3)]);
   });
 
   sentence(43, "receiveSync() blocks until another process sends", ["processes", "messages"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["await", "send:500:43:4000", "close"]);
     const seeded = new SeededMessages(43, 4000);
-    peer.say("go");
+    await peer.say("go");
     for (let i = 0; i < 500; i++) seeded.verify(i, channel.receiveSync() as Uint8Array);
     if (context.supports.end) assert.is(channel.receiveSync(), undefined);
   });
@@ -69,7 +69,7 @@ export function synchronous(sentence: Sentence): void {
     const seeded = new SeededMessages(44, 4000);
     let i = 0;
     while (channel.trySend(seeded.at(i))) i++;
-    peer.say("go");
+    await peer.say("go");
     for (; i < 500; i++) channel.sendSync(seeded.at(i));
     // what trySend has only begun is finished when the thread is free
     await peer.line("done receive:500:44:4000");

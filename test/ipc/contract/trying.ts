@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, receiveAll } from "./context.ts";
+import { bytes, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** The forms that never wait. */
@@ -18,7 +18,7 @@ export function trying(sentence: Sentence): void {
     const { sender, receiver } = await context.smallPair();
     const sent = context.fill(sender);
     assert.ok(sent.length > 0);
-    assert.is(sender.trySend(new Uint8Array(512).fill(0xff)), false);
+    assert.is(sender.trySend(LARGE), false);
     assert.is(sender.stats().messages, sent.length);
     assert.equal(await receiveAll(receiver, sent.length), sent);
     await sender.send(bytes(2));
@@ -28,14 +28,14 @@ export function trying(sentence: Sentence): void {
   sentence(22, "trySend() gives false while a send() waits, and never overtakes it", ["messages"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const sent = context.fill(sender);
-    const waits = sender.send(new Uint8Array(512).fill(1));
+    const waits = sender.send(LARGE);
     assert.is(sender.trySend(bytes(2)), false);
     await receiver.receive();
     assert.is(sender.trySend(bytes(2)), false);
     await receiveAll(receiver, sent.length - 1);
     await waits;
     assert.ok(sender.trySend(bytes(3)));
-    assert.equal(await receiveAll(receiver, 2), [new Uint8Array(512).fill(1), bytes(3)]);
+    assert.equal(await receiveAll(receiver, 2), [LARGE, bytes(3)]);
   });
 
   sentence(23, "tryReceive() gives undefined while a receive() waits, and never overtakes it", ["messages"], async (context) => {

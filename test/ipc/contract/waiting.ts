@@ -2,10 +2,8 @@ import * as assert from "uvu/assert";
 import { isPending } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, receiveAll } from "./context.ts";
+import { bytes, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
-
-const LARGE = new Uint8Array(512).fill(0xaa);
 
 /** Calls that wait, and how the wait ends. */
 export function waiting(sentence: Sentence): void {

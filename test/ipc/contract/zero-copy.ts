@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import { isPending } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, receiveAll } from "./context.ts";
+import { bytes, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** Writing and reading in the transport's own memory. */
@@ -99,7 +99,7 @@ export function zeroCopy(sentence: Sentence): void {
     assert.is(sender.tryClaim(600), undefined);
     await failsWith("IPC_TIMEOUT", sender.claim(600, { timeout: 5 }), /^claim\(\) on /);
     await failsWith("IPC_TIMEOUT", () => sender.claimSync(600, { timeout: 5 }), /^claimSync\(\) on /);
-    const before = sender.send(new Uint8Array(512).fill(1));
+    const before = sender.send(LARGE);
     const claims = sender.claim(600);
     const after = sender.send(bytes(3));
     assert.ok(await isPending(claims));
@@ -109,7 +109,7 @@ export function zeroCopy(sentence: Sentence): void {
     assert.ok(await isPending(after));
     sender.commit();
     await after;
-    assert.equal(await receiveAll(receiver, 3), [new Uint8Array(512).fill(1), new Uint8Array(600).fill(2), bytes(3)]);
+    assert.equal(await receiveAll(receiver, 3), [LARGE, new Uint8Array(600).fill(2), bytes(3)]);
     const peeks = receiver.peek();
     await sender.send(bytes(4));
     assert.equal((await peeks)?.slice(), bytes(4));

@@ -1,0 +1,39 @@
+import { Channel } from "../../../src/ipc/channel.ts";
+import type { Side } from "../../../src/ipc/link.ts";
+import type { ChannelOptions } from "../../../src/ipc/options.ts";
+import { startPeer } from "../../support/peer-process.ts";
+import type { RuntimeName } from "../../support/runtimes.ts";
+import type { AnyConnection, AnyPair, ChannelFactory } from "./factory.ts";
+
+/** The factory of a kind of channel that is opened by name. Both ends are opened at the same time, since some wait for each other. */
+export function byName(
+  small: ChannelOptions,
+  useless: ChannelOptions,
+  uniqueAddress: () => string,
+): ChannelFactory {
+  return {
+    small,
+    useless,
+    uniqueAddress,
+    async makePair(options): Promise<AnyPair> {
+      const address = uniqueAddress();
+      const opened = [Channel.receiver(address, options), Channel.sender(address, options)] as const;
+      const [receiver, sender] = await Promise.all(opened);
+      return { receiver, sender };
+    },
+    async connectPeer(
+      runtime: RuntimeName,
+      peerSide: Side,
+      options: ChannelOptions,
+      steps: readonly string[],
+    ): Promise<AnyConnection> {
+      const address = uniqueAddress();
+      const peer = startPeer(runtime, PEER, [peerSide, address, JSON.stringify(options), ...steps]);
+      const open = peerSide === "sender" ? Channel.receiver : Channel.sender;
+      return { channel: await open.call(Channel, address, options), peer };
+    },
+  };
+}
+
+/** The program of the other process. */
+export const PEER = "test/ipc/contract/peer.ts";

@@ -1,0 +1,17 @@
+import { Channel, createChannel } from "../../src/ipc/channel.ts";
+import { pairForChild } from "../../src/ipc/adapters/pipe.ts";
+import { startPeer } from "../support/peer-process.ts";
+import { PEER } from "./contract/by-name.ts";
+import { channelContract } from "./contract/mod.ts";
+
+channelContract("pipe:", {
+  small: { capacity: 4096 },
+  useless: { type: 1 },
+  makePair: (options) => Channel.pipe(options),
+  async connectPeer(runtime, peerSide, options, steps) {
+    const { link, child } = await pairForChild(peerSide, options);
+    const peer = startPeer(runtime, PEER, [peerSide, "pipe:3", JSON.stringify(options), ...steps], child.fd);
+    child.close();
+    return { channel: createChannel(link), peer };
+  },
+});
