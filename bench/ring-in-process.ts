@@ -112,7 +112,7 @@ function makeRing(batchBytes: number): { producer: RingProducer; consumer: RingC
   const nobodySleeps = { wake() {} };
   return {
     producer: new RingProducer(memory, nobodySleeps, { batchBytes }),
-    consumer: new RingConsumer(memory, nobodySleeps),
+    consumer: new RingConsumer(memory, nobodySleeps, { releaseBytes: batchBytes }),
   };
 }
 

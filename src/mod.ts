@@ -7,6 +7,7 @@
  */
 export { IpcError, type IpcErrorCode } from "./errors.ts";
 export { SystemError } from "./ffi/system-error.ts";
+export { Channel } from "./ipc/channel.ts";
 export type {
   BatchOptions,
   Bytes,
@@ -23,4 +24,3 @@ export type {
   ValueOf,
   WaitOptions,
 } from "./ipc/mod.ts";
-export { Channel } from "./ipc/channel.ts";

@@ -1,5 +1,6 @@
 import { IpcError, type IpcErrorCode } from "../errors.ts";
 import { OutputClosed } from "./output-closed.ts";
+import { ReportedError } from "./reported-error.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The exit statuses of the command. They never change their meaning. */
@@ -34,6 +35,7 @@ const STATUS_OF_CODE: Partial<Record<IpcErrorCode, number>> = {
 
 /** The exit status for a command that ended with this error. */
 export function statusOf(error: unknown): number {
+  if (error instanceof ReportedError) return statusOf(error.cause);
   if (error instanceof UsageError) return STATUS.usage;
   if (error instanceof OutputClosed) return STATUS.outputClosed;
   if (error instanceof IpcError) return STATUS_OF_CODE[error.code] ?? STATUS.failure;

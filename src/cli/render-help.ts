@@ -18,7 +18,8 @@ export async function renderHelp<Args extends ArgsDef>({
   };
   // citty colours its text without looking where it goes
   const text = process.stdout.isTTY ? usage : stripVTControlCharacters(usage);
-  return `${text.trim()}\n${[...notes, statuses].map(renderNote).join("")}`;
+  const trimmed = text.trim().replace(/ +$/gm, "");
+  return `${trimmed}\n${[...notes, statuses].map(renderNote).join("")}`;
 }
 
 function renderNote({ heading, lines }: HelpNote): string {

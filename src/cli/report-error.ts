@@ -3,6 +3,7 @@ import { IpcError } from "../errors.ts";
 import { statusOf } from "./exit-status.ts";
 import type { Interruption } from "./interruption.ts";
 import { OutputClosed } from "./output-closed.ts";
+import { ReportedError } from "./reported-error.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface Circumstances {
@@ -19,7 +20,7 @@ interface Circumstances {
  */
 export async function reportError(error: unknown, { debug, interruption }: Circumstances): Promise<number> {
   const interrupted = interruption.status !== undefined;
-  const quiet = interrupted || error instanceof OutputClosed;
+  const quiet = interrupted || error instanceof OutputClosed || error instanceof ReportedError;
   if (!quiet || debug) {
     const text = debug ? inspect(error) : describeError(error);
     const hint = error instanceof UsageError && !debug ? ". See millrace --help" : "";

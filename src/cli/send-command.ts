@@ -55,8 +55,7 @@ async function sendInput(input: Input, options: TransferOptions, transfer: Trans
     await channel.close(wait);
   } catch (error) {
     // not close(): the receiver would take what it has for the whole
-    const { abandonSender } = await import("./abandon-sender.ts");
-    await abandonSender(channel);
+    channel.abandon();
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { IpcError } from "../errors.ts";
 import type { Channel } from "../ipc/channel.ts";
 import { Figures } from "./figures.ts";
 import type { Interruption } from "./interruption.ts";
@@ -44,7 +45,7 @@ export async function runTransfer(setup: TransferSetup, move: (transfer: Transfe
       },
     });
   } catch (error) {
-    failure = { error };
+    failure = { error: explainTimeout(error, options) };
   }
   progress.update(figures.bytes);
   progress.stop();
@@ -53,4 +54,10 @@ export async function runTransfer(setup: TransferSetup, move: (transfer: Transfe
     await new Promise((resolve) => process.stderr.write(line, resolve));
   }
   if (failure !== undefined) throw options.json ? new ReportedError(failure.error) : failure.error;
+}
+
+/** Says what the user waited for, not which call it was. */
+function explainTimeout(error: unknown, { address, timeout }: TransferOptions): unknown {
+  if (!(error instanceof IpcError) || error.code !== "IPC_TIMEOUT") return error;
+  return new IpcError("IPC_TIMEOUT", `The other side of ${address} did nothing for ${timeout} ms`, { cause: error });
 }

@@ -124,11 +124,15 @@ function wrongCharacter(text: string): string | undefined {
 
 function parsePipe(rest: string): PipeAddress {
   if (rest === "") {
-    throw new RangeError('"pipe:" names no descriptor: write "pipe:3" for an inherited one, or make both ends with Channel.pipe()');
+    throw new RangeError(
+      '"pipe:" names no descriptor: write "pipe:3" for an inherited one, or make both ends with Channel.pipe()',
+    );
   }
   const fd = Number(rest);
   if (!/^\d+$/.test(rest) || fd > 0x7fff_ffff) {
-    throw new RangeError(`${quote(`pipe:${rest}`)} names no descriptor: pipe:FD takes a number from 0 to 2147483647, such as "pipe:3"`);
+    throw new RangeError(
+      `${quote(`pipe:${rest}`)} names no descriptor: pipe:FD takes a number from 0 to 2147483647, such as "pipe:3"`,
+    );
   }
   return { scheme: "pipe", text: `pipe:${fd}`, fd };
 }
@@ -144,7 +148,9 @@ function parseSysv(rest: string): SysvAddress {
     const path = checkedPath("sysv:", rest.slice(0, hash));
     const id = projectId(rest.slice(hash + 1));
     if (id === undefined) {
-      throw new RangeError(`${quote(`sysv:${rest}`)} has no project id that ftok takes: write a number from 1 to 255, or one letter, behind the #`);
+      throw new RangeError(
+        `${quote(`sysv:${rest}`)} has no project id that ftok takes: write a number from 1 to 255, or one letter, behind the #`,
+      );
     }
     return { scheme: "sysv", text: `sysv:${path}#${id}`, key: { path, id } };
   }
@@ -170,7 +176,9 @@ function checkedPath(scheme: string, path: string): string {
   if (wrong !== undefined) throw new RangeError(`The path ${quote(path)} of a ${scheme} channel ${wrong}`);
   const absolute = resolve(path);
   if (new TextEncoder().encode(absolute).length > MAX_PATH_BYTES) {
-    throw new RangeError(`The path ${quote(path)} of a ${scheme} channel is too long: a path has at most ${MAX_PATH_BYTES} bytes`);
+    throw new RangeError(
+      `The path ${quote(path)} of a ${scheme} channel is too long: a path has at most ${MAX_PATH_BYTES} bytes`,
+    );
   }
   return absolute;
 }

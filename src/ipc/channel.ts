@@ -2,6 +2,7 @@
  * The public face of src/ipc. Long because of its documentation: each method only checks which end this is and calls the half of the
  * channel that does the work, `Sending` or `Receiving`. It does not move bytes, wait or know a transport.
  */
+import type { ChildEnd } from "./adapters/pipe.ts";
 import { parseAddress } from "./address.ts";
 import { ChannelIterator } from "./channel-iterator.ts";
 import { checkOptions } from "./check-options.ts";
@@ -46,6 +47,12 @@ export interface BatchOptions extends WaitOptions {
 export interface PipeEnds<Value> {
   readonly sender: Channel<Value>;
   readonly receiver: Channel<Value>;
+}
+
+/** This process's end of a pipe to a child, and the child's end, from {@link Channel.pipeForChild}. */
+export interface PipeForChild<Value> {
+  readonly channel: Channel<Value>;
+  readonly child: ChildEnd;
 }
 
 /** Figures of one end. `messages` and `bytes` count what went through this end since it was opened, in bytes as transported. */
@@ -134,6 +141,41 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
     const { pair } = await import("./adapters/pipe.ts");
     const { sender, receiver } = await pair(given);
     return { sender: wrap(sender, codec, given), receiver: wrap(receiver, codec, given) };
+  }
+
+  /**
+   * Makes an anonymous pipe with one end in this process and the other for a child process, which opens `pipe:3` when it was given
+   * `child.fd` as its descriptor 3. Close `child` when the process was started: a pipe ends when every copy of its end is closed.
+   *
+   * @param childSide what the child is: with `"receiver"`, this process sends
+   *
+   * @example
+   * ```ts
+   * import { spawn } from "node:child_process";
+   * import { Channel } from "millrace";
+   *
+   * const { channel, child } = await Channel.pipeForChild("receiver", { framing: "raw" });
+   * const program = spawn("cat", { stdio: [child.fd, "inherit", "inherit"] });
+   * child.close();
+   * await channel.send(new TextEncoder().encode("hello\n"));
+   * await channel.close();
+   * await new Promise((resolve) => program.on("exit", resolve));
+   * ```
+   */
+  static async pipeForChild<const Options extends ChannelOptions = Record<never, never>>(
+    childSide: Side,
+    options?: Options,
+  ): Promise<PipeForChild<ValueOf<Options>>> {
+    if (childSide !== "sender" && childSide !== "receiver") {
+      throw new TypeError(`The child's side is ${String(childSide)}, but must be "sender" or "receiver"`);
+    }
+    const given: ChannelOptions = options ?? {};
+    checkOptions("pipe", given);
+    if (given.signal?.aborted) throw abortedError("Channel.pipeForChild()", given.signal);
+    const codec = await resolveCodec(given.codec);
+    const { pairForChild } = await import("./adapters/pipe.ts");
+    const { link, child } = await pairForChild(childSide, given);
+    return { channel: wrap(link, codec, given), child };
   }
 
   /**
@@ -257,7 +299,9 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
    */
   receive(options?: WaitOptions): Promise<Value | undefined> {
     const receiving = this.#receiving;
-    return (receiving === undefined ? this.#wrongSide("receive") : receiving.receive(options)) as Promise<Value | undefined>;
+    return (receiving === undefined ? this.#wrongSide("receive") : receiving.receive(options)) as Promise<
+      Value | undefined
+    >;
   }
 
   /** Receives a message if one is there and no `receive()` waits. `undefined` when not; see `ended`. */
@@ -278,7 +322,8 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
     const receiving = this.#receiving ?? this.#throwWrongSide("batches");
     checkWaitOptions(options);
     const { max = DEFAULT_BATCH_MESSAGES } = options;
-    if (!Number.isInteger(max) || max < 1) throw new RangeError(`batches() got max ${max}, but it must be a whole number from 1`);
+    if (!Number.isInteger(max) || max < 1)
+      throw new RangeError(`batches() got max ${max}, but it must be a whole number from 1`);
     receiving.checkOpen("batches()");
     const next = () => receiving.receiveBatch("batches()", max, options);
     return new ChannelIterator<Value[]>(receiving, next, (batch) => (batch as Value[]).length === 0);
@@ -288,7 +333,11 @@ export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncD
   [Symbol.asyncIterator](): AsyncIterableIterator<Value> {
     const receiving = this.#receiving ?? this.#throwWrongSide("for await");
     receiving.checkOpen("for await");
-    return new ChannelIterator<Value>(receiving, () => receiving.receive(), (value) => value === undefined);
+    return new ChannelIterator<Value>(
+      receiving,
+      () => receiving.receive(),
+      (value) => value === undefined,
+    );
   }
 
   /** The messages as a web stream, the same one each time. It reads none ahead, and owns the channel: cancelling it closes the channel. */

@@ -25,7 +25,8 @@ const MAX_TYPE = 2 ** 31 - 1;
 const CHECKS: { readonly [Name in OptionName]-?: (value: NonNullable<ChannelOptions[Name]>) => void } = {
   capacity: (value) => checkNumber("capacity", value, 1, MAX_CAPACITY, "bytes"),
   framing: (value) => {
-    if (!FRAMINGS.includes(value)) throw new TypeError(`The framing is ${show(value)}, but must be "length", "lines" or "raw"`);
+    if (!FRAMINGS.includes(value))
+      throw new TypeError(`The framing is ${show(value)}, but must be "length", "lines" or "raw"`);
   },
   codec: checkCodec,
   type: (value) => checkNumber("type", value, -MAX_TYPE, MAX_TYPE, "a message type"),
@@ -50,7 +51,8 @@ export function checkOptions(scheme: Scheme, options: ChannelOptions): void {
   for (const [name, value] of Object.entries(options) as [OptionName, never][]) {
     if (value === undefined) continue;
     const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined;
-    if (check === undefined) throw new TypeError(`There is no option ${show(name)}: a ${scheme}: channel takes ${listOf(scheme)}`);
+    if (check === undefined)
+      throw new TypeError(`There is no option ${show(name)}: a ${scheme}: channel takes ${listOf(scheme)}`);
     if (!COMMON.includes(name) && !OPTIONS_OF[scheme].includes(name)) {
       throw new TypeError(`A ${scheme}: channel has no use for the option "${name}": it takes ${listOf(scheme)}`);
     }
@@ -69,7 +71,8 @@ function checkNumber(name: OptionName, value: unknown, least: number, most: numb
 }
 
 function checkBoolean(name: OptionName, value: unknown): void {
-  if (typeof value !== "boolean") throw new TypeError(`The option "${name}" is ${show(value)}, but must be true or false`);
+  if (typeof value !== "boolean")
+    throw new TypeError(`The option "${name}" is ${show(value)}, but must be true or false`);
 }
 
 function show(value: unknown): string {

@@ -30,7 +30,9 @@ function notBytes(value: unknown): TypeError {
     typeof value === "string"
       ? 'For text open both ends with { codec: "text" }'
       : 'For values open both ends with { codec: "json" } or { codec: "v8" }';
-  return new TypeError(`A message is bytes (a Uint8Array, another view or an ArrayBuffer), not ${describe(value)}. ${remedy}`);
+  return new TypeError(
+    `A message is bytes (a Uint8Array, another view or an ArrayBuffer), not ${describe(value)}. ${remedy}`,
+  );
 }
 
 function describe(value: unknown): string {

@@ -1,5 +1,5 @@
-import type { Codec } from "./options.ts";
 import { textCodec } from "./codec-text.ts";
+import type { Codec } from "./options.ts";
 
 /** Messages are whatever `JSON.stringify` keeps, as UTF-8. */
 export const jsonCodec: Codec<unknown> = {

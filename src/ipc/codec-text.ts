@@ -10,7 +10,9 @@ export const textCodec: Codec<string> = {
       throw new TypeError(`A message of a text channel is a string, not ${value === null ? "null" : typeof value}`);
     }
     if (!value.isWellFormed()) {
-      throw new TypeError("The text holds half of a surrogate pair, which UTF-8 cannot carry. Call toWellFormed() on it first");
+      throw new TypeError(
+        "The text holds half of a surrogate pair, which UTF-8 cannot carry. Call toWellFormed() on it first",
+      );
     }
     return encoder.encode(value);
   },

@@ -9,7 +9,9 @@ import type { Codec } from "./options.ts";
 export const v8Codec: Codec<unknown> = {
   encode(value) {
     if (value !== undefined) return plainBytes(serialize(value));
-    throw new TypeError("A message of a v8 channel cannot be undefined, which means the end of the stream to a receiver");
+    throw new TypeError(
+      "A message of a v8 channel cannot be undefined, which means the end of the stream to a receiver",
+    );
   },
   decode: (bytes) => deserialize(bytes),
 };

@@ -28,7 +28,9 @@ function customCodec(codec: Codec<unknown>): Codec<unknown> {
     encode(value) {
       const bytes: unknown = codec.encode(value);
       if (bytes instanceof Uint8Array) return plainBytes(bytes);
-      throw new TypeError(`encode() of the codec returned ${bytes === null ? "null" : typeof bytes}, but must return a Uint8Array`);
+      throw new TypeError(
+        `encode() of the codec returned ${bytes === null ? "null" : typeof bytes}, but must return a Uint8Array`,
+      );
     },
     decode: (bytes) => codec.decode(bytes),
   };

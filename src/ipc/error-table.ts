@@ -15,7 +15,14 @@ const SPACE: Codes = { ENOSPC: "IPC_LIMIT", EDQUOT: "IPC_LIMIT" };
  */
 export const ERROR_TABLE: Readonly<Record<Operation, Codes>> = {
   open: { ...ACCESS, ...DESCRIPTORS, ENOENT: "IPC_NOT_FOUND", ENOTDIR: "IPC_NOT_FOUND" },
-  create: { ...ACCESS, ...DESCRIPTORS, ...SPACE, EEXIST: "IPC_EXISTS", ENOENT: "IPC_NOT_FOUND", ENOTDIR: "IPC_NOT_FOUND" },
+  create: {
+    ...ACCESS,
+    ...DESCRIPTORS,
+    ...SPACE,
+    EEXIST: "IPC_EXISTS",
+    ENOENT: "IPC_NOT_FOUND",
+    ENOTDIR: "IPC_NOT_FOUND",
+  },
   remove: { ...ACCESS },
   send: { ...ACCESS, ENOMEM: "IPC_LIMIT", EPIPE: "IPC_CLOSED", ECONNRESET: "IPC_PEER_GONE", EIDRM: "IPC_CLOSED" },
   receive: { ...ACCESS, ECONNRESET: "IPC_PEER_GONE", EIDRM: "IPC_CLOSED" },

@@ -161,7 +161,9 @@ export class Receiving {
       );
     }
     if (value !== undefined) return value;
-    throw new TypeError(`The codec decoded a message of ${this.#link.address} to undefined, which means the end of the stream`);
+    throw new TypeError(
+      `The codec decoded a message of ${this.#link.address} to undefined, which means the end of the stream`,
+    );
   }
 
   #valueTurn(call: string): Turn<unknown> {

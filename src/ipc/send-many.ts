@@ -107,5 +107,7 @@ function kindOf(values: unknown): "sync" | "async" {
     if (Symbol.asyncIterator in values) return "async";
     if (Symbol.iterator in values && !ArrayBuffer.isView(values)) return "sync";
   }
-  throw new TypeError("sendMany() takes an iterable of messages, such as an array or a generator. For one message call send()");
+  throw new TypeError(
+    "sendMany() takes an iterable of messages, such as an array or a generator. For one message call send()",
+  );
 }

@@ -1,6 +1,6 @@
 import { IpcError } from "../errors.ts";
-import type { Codec, WaitOptions } from "./options.ts";
 import { BEGUN, type Link, TAKEN } from "./link.ts";
+import type { Codec, WaitOptions } from "./options.ts";
 import { Pause } from "./pause.ts";
 import { DISPOSE_TIMEOUT } from "./recommended.ts";
 import { closedError, type Turn, Turns, WAIT } from "./turns.ts";

@@ -30,7 +30,8 @@ export class TimeLimit {
 
   throwIfOver(): void {
     this.throwIfAborted();
-    if (this.#end !== Number.POSITIVE_INFINITY && performance.now() >= this.#end) throw timeoutError(this.#what, this.#timeout);
+    if (this.#end !== Number.POSITIVE_INFINITY && performance.now() >= this.#end)
+      throw timeoutError(this.#what, this.#timeout);
   }
 
   /** A wait that used up what was left of the time says how much there was in all. */

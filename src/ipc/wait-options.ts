@@ -20,7 +20,9 @@ export function checkWaitOptions(options: WaitOptions): void {
 export function checkSyncOptions(options: WaitOptions): void {
   checkWaitOptions(options);
   if (options.signal !== undefined) {
-    throw new TypeError("A call that blocks the thread cannot be aborted: give it a timeout, or await the form without Sync");
+    throw new TypeError(
+      "A call that blocks the thread cannot be aborted: give it a timeout, or await the form without Sync",
+    );
   }
 }
 

@@ -92,7 +92,7 @@ export class RingConsumer {
   readonly #waiter: Waiter;
   readonly #name: string | undefined;
   readonly #maxMessageBytes: number;
-  readonly #releaseBytes: number;
+  #releaseBytes: number;
   readonly #capacity: number;
   readonly #mask: number;
   readonly #largestPayload: number;
@@ -143,11 +143,7 @@ export class RingConsumer {
     if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 0) {
       throw new RangeError(`Cannot limit messages to ${maxMessageBytes} bytes: an integer from 0 would be right`);
     }
-    if (!Number.isInteger(releaseBytes) || releaseBytes < 0 || releaseBytes > capacity / 2) {
-      throw new RangeError(
-        `Cannot release ${releaseBytes} bytes at a time: an integer from 0 to ${capacity / 2} would be right`,
-      );
-    }
+    checkReleaseBytes(releaseBytes, capacity);
     this.bytes = bytes;
     this.waiterOffset = offset + CONSUMER_WAITER_OFFSET;
     this.peerWaiterOffset = offset + PRODUCER_WAITER_OFFSET;
@@ -184,6 +180,17 @@ export class RingConsumer {
     const head = Atomics.load(this.#words, this.#headWord);
     checkSpan(this.#name, head, this.#tail, this.#capacity);
     return (head - this.#tail) >>> 0;
+  }
+
+  /** Bytes of records to give back together, see {@link RingConsumerOptions}. Setting 0 gives back what is released. */
+  get releaseBytes(): number {
+    return this.#releaseBytes;
+  }
+
+  set releaseBytes(value: number) {
+    checkReleaseBytes(value, this.#capacity);
+    this.#releaseBytes = value;
+    if (value === 0) this.flush();
   }
 
   /** Bytes of records released, but not yet given back to the producer. */
@@ -570,6 +577,14 @@ export class RingConsumer {
     throw new IpcError(
       "IPC_TOO_LARGE",
       `Cannot receive a message of ${more ? `${seen} bytes or more` : `${seen} bytes`} from ring ${JSON.stringify(this.#name ?? "")}: maxMessageBytes is ${this.#maxMessageBytes}`,
+    );
+  }
+}
+
+function checkReleaseBytes(releaseBytes: number, capacity: number): void {
+  if (!Number.isInteger(releaseBytes) || releaseBytes < 0 || releaseBytes > capacity / 2) {
+    throw new RangeError(
+      `Cannot release ${releaseBytes} bytes at a time: an integer from 0 to ${capacity / 2} would be right`,
     );
   }
 }

@@ -19,8 +19,8 @@
  *          +------+-------+-------------+-------------+----------+----------+--------+-------+
  *     384  line 3  | producer's waiter |   the producer sets it, the consumer clears it and wakes the producer
  *     512  line 4  | consumer's waiter |   the consumer sets it, the producer clears it and wakes the consumer
- *     640  line 5  | producer state | pid | sessions |   the producer, under the setup lock
- *     768  line 6  | consumer state | pid | sessions |   the consumer, under the setup lock
+ *     640  line 5  | producer state | pid | sessions |   the producer, while it holds the role
+ *     768  line 6  | consumer state | pid | sessions |   the consumer, while it holds the role
  *     896  line 7  | segment state | ... | 912: four words for the owner |   either, under the setup lock
  *  header  +----------------------------------------+----------------------------------------+
  *   bytes  | data: `capacity` bytes                 | the same bytes once more               |

@@ -314,8 +314,8 @@ export class RingProducer {
 
   /** Copies what is left of a begun message, so that the caller may use its bytes again. Does nothing if no message is open. */
   keepMessage(): void {
-    // whole, because the flags of the next fragment depend on what was sent
-    this.#message = this.#message?.slice();
+    // Whole, because the flags of the next fragment depend on what was sent. Not slice(), which is no copy for a Buffer.
+    if (this.#message !== undefined) this.#message = new Uint8Array(this.#message);
   }
 
   /**

@@ -28,6 +28,13 @@ async function namedPair(address: string) {
   return { sender, receiver };
 }
 
+async function abandonFull(sender: Channel) {
+  while (sender.trySend(new Uint8Array(4000)));
+  const sent = sender.send(new Uint8Array(4000));
+  sender.abandon();
+  await failsWith("IPC_CLOSED", sent);
+}
+
 for (const { name, pair, exists } of KINDS) {
   test(
     `${name}: the receiver of an abandoned sender gets what was sent, IPC_PEER_GONE once, and the end`,
@@ -53,10 +60,7 @@ for (const { name, pair, exists } of KINDS) {
       await waiting.receiver.close();
 
       const full = await pair();
-      while (full.sender.trySend(new Uint8Array(4000)));
-      const sent = full.sender.send(new Uint8Array(4000));
-      full.sender.abandon();
-      await failsWith("IPC_CLOSED", sent);
+      await abandonFull(full.sender);
       assert.ok(full.sender.closed);
       await full.sender.close();
       await failsWith("IPC_CLOSED", full.sender.send(new Uint8Array(1)));
@@ -124,9 +128,8 @@ leakCheck(test, async () => {
   for (const { pair } of KINDS) {
     const { sender, receiver } = await pair();
     const received = receiver.receive();
-    await sender.send(new Uint8Array(1));
+    await abandonFull(sender);
     await received;
-    await sender.close();
     await receiver.close();
   }
 });

@@ -1,5 +1,5 @@
-import { Channel, createChannel } from "../../src/ipc/channel.ts";
-import { pairForChild } from "../../src/ipc/adapters/pipe.ts";
+// timeout: 180s
+import { Channel } from "../../src/ipc/channel.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { PEER } from "./contract/by-name.ts";
 import { channelContract } from "./contract/mod.ts";
@@ -9,9 +9,9 @@ channelContract("pipe:", {
   useless: { type: 1 },
   makePair: (options) => Channel.pipe(options),
   async connectPeer(runtime, peerSide, options, steps) {
-    const { link, child } = await pairForChild(peerSide, options);
+    const { channel, child } = await Channel.pipeForChild(peerSide, options);
     const peer = startPeer(runtime, PEER, [peerSide, "pipe:3", JSON.stringify(options), ...steps], child.fd);
     child.close();
-    return { channel: createChannel(link), peer };
+    return { channel, peer };
   },
 });

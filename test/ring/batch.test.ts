@@ -53,6 +53,29 @@ test("a batch is published when the ring is full, and before the producer sleeps
   sameBytes(asleep.consumer.tryPop(), pattern(5));
 });
 
+test("the size of a batch can be changed, and 0 ends it", () => {
+  const { memory, producer, consumer } = makeRing();
+  producer.batchBytes = 64;
+  consumer.releaseBytes = 64;
+  assert.equal([producer.batchBytes, consumer.releaseBytes], [64, 64]);
+  for (let i = 0; i < 7; i++) producer.tryPush(pattern(8));
+  assert.is(readWord(memory, 128), 64);
+  producer.batchBytes = 0;
+  assert.is(readWord(memory, 128), 112);
+  for (let i = 0; i < 6; i++) consumer.tryPop();
+  assert.is(readWord(memory, 256), 64);
+  consumer.releaseBytes = 0;
+  assert.is(readWord(memory, 256), 96);
+  for (const value of [-1, 1.5, 2049]) {
+    assert.throws(() => {
+      producer.batchBytes = value;
+    }, /Cannot batch/);
+    assert.throws(() => {
+      consumer.releaseBytes = value;
+    }, /Cannot release/);
+  }
+});
+
 test("closing publishes the batch", () => {
   const { producer, consumer } = makeRing({ producer: { batchBytes: 2048 } });
   producer.tryPush(pattern(5));

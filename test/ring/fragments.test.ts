@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { allocateRing, RingConsumer, RingProducer } from "../../src/ring/mod.ts";
@@ -163,6 +164,17 @@ test("a consumer that dies in the middle of a message: the successor drops the r
   }
 });
 
+test("the message behind a rest that is dropped comes at the same call, also if it is newer than the consumer", () => {
+  const { memory, producer, consumer } = makeRing();
+  producer.tryPush(pattern(3000));
+  consumer.tryPeek();
+  consumer.release();
+  const successor = new RingConsumer(memory, waiter);
+  producer.tryPush(pattern(10));
+  sameBytes(successor.tryPop(), pattern(10));
+  assert.is(successor.discarded, 1);
+});
+
 test("a consumer that dies after the last fragment: the successor drops nothing", () => {
   const memory = allocateRing(4096);
   const producer = new RingProducer(memory, waiter);
@@ -229,6 +241,24 @@ test("a peer that sends fragments without end takes no memory and no time of its
     empty.producer.tryPush(new Uint8Array(0));
     writeWord(empty.memory, 4096 + ((i * 16) % 4096) + 4, i === 0 ? 1 : 3);
     assert.is(empty.consumer.tryPop(), undefined);
+  }
+});
+
+test("a message of many times the first buffer of the consumer comes whole", () => {
+  const { producer, consumer } = makeRing();
+  for (const size of [65_536, 65_537, 300_000]) sameBytes(send(producer, consumer, pattern(size)), pattern(size));
+});
+
+test("keepMessage lets the caller use its bytes again, of whatever kind they are", () => {
+  for (const message of [pattern(9000), Buffer.from(pattern(9000))]) {
+    const { producer, consumer } = makeRing();
+    producer.keepMessage();
+    producer.beginMessage(message);
+    assert.is(producer.continueMessage(), false);
+    producer.keepMessage();
+    message.fill(0);
+    while (!producer.continueMessage()) assert.is(consumer.tryPop(), undefined);
+    sameBytes(consumer.tryPop(), pattern(9000));
   }
 });
 

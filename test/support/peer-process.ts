@@ -7,8 +7,8 @@ export interface PeerProcess {
   readonly pid: number;
   /** Resolves when it says exactly this line; rejects when it ends without. */
   line(text: string): Promise<void>;
-  /** Writes a line to its standard input, and resolves when that is out. */
-  say(text: string): Promise<void>;
+  /** Sends SIGUSR2, at once: a thread that blocks directly afterwards does not keep it back, as it would a line on standard input. */
+  resume(): void;
   /** SIGKILL, and resolves when it is gone. */
   kill(): Promise<void>;
   /** Resolves with its exit status when it ends, and all it said. */
@@ -29,7 +29,7 @@ export function startPeer(
   const { command, args: all, env } = commandFor(runtime, file, args);
   const child: ChildProcess = spawn(command, all, {
     env: { ...process.env, ...env, MILLRACE_TEST_RUNTIME: runtime },
-    stdio: ["pipe", "pipe", "inherit", ...(descriptor === undefined ? [] : [descriptor])],
+    stdio: ["ignore", "pipe", "inherit", ...(descriptor === undefined ? [] : [descriptor])],
   });
   const lines: string[] = [];
   const waiting = new Set<() => void>();
@@ -61,10 +61,8 @@ export function startPeer(
         look();
       });
     },
-    say(text) {
-      return new Promise((resolve, reject) => {
-        child.stdin?.write(`${text}\n`, (error) => (error ? reject(error) : resolve()));
-      });
+    resume() {
+      process.kill(child.pid as number, "SIGUSR2");
     },
     async kill() {
       child.kill("SIGKILL");

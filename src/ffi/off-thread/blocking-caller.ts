@@ -4,7 +4,7 @@ import { EFD_NONBLOCK, POLLIN } from "../abi/current.ts";
 import { EINTR } from "../abi/errno.ts";
 import { eventfd } from "../eventfd.ts";
 import { close, read } from "../fd.ts";
-import { getpid } from "../ids.ts";
+import { getpid, gettid } from "../ids.ts";
 import { poll } from "../poll.ts";
 import { tgkill } from "../signal.ts";
 import type { SystemError } from "../system-error.ts";
@@ -61,6 +61,8 @@ export class BlockingCaller {
   /** @throws {IpcError} `IPC_LIMIT` when there is no signal to interrupt a call with */
   constructor() {
     interruptSignal();
+    // sends nothing, but binds the function: koffi aborts the process when that is interrupted by the end of a Worker
+    tgkill(getpid(), gettid(), 0);
     const slot = new SharedArrayBuffer(SLOT_BYTES);
     this.#words = new Int32Array(slot);
     this.#doubles = new Float64Array(slot);

@@ -71,6 +71,8 @@ export class FdWatcher {
     }
     try {
       epollCtl(this.#epoll, EPOLL_CTL_ADD, this.#stopper, EPOLLIN, STOP_TOKEN);
+      // adds nothing, but binds the function: koffi aborts the process when that is interrupted by the end of a Worker
+      write(this.#stopper, new BigUint64Array(1));
       const data: ReactorThreadData = {
         queue: this.#words.buffer,
         epoll: this.#epoll,

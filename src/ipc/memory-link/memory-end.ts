@@ -63,7 +63,10 @@ export abstract class MemoryEnd {
 
   peer(): Peer {
     const state = this.queue.state(this.#otherSide);
-    return { alive: state === "never" ? undefined : state === "open", pid: state === "never" ? undefined : process.pid };
+    return {
+      alive: state === "never" ? undefined : state === "open",
+      pid: state === "never" ? undefined : process.pid,
+    };
   }
 
   stats(): LinkStats {

@@ -28,6 +28,8 @@ export class RingReceiver implements Link {
   #presence!: Presence;
   #consumer!: RingConsumer;
   #bell!: BellWaiter;
+  /** The message that is peeked at, when it came in several records. */
+  #assembled: Uint8Array | undefined;
   #emptyTries = 0;
   #stalls = 0;
   #wakes = 0;
@@ -73,6 +75,8 @@ export class RingReceiver implements Link {
 
   tryPeek(): Uint8Array | undefined | null {
     if (this.#ended) return null;
+    if (this.#assembled !== undefined) return this.#assembled;
+    if (this.#consumer.inMessage) return this.#peekAssembled();
     let at = this.#consumer.tryPeek();
     if (at === -1) {
       if (!this.#mayHaveEnded()) return undefined;
@@ -80,11 +84,13 @@ export class RingReceiver implements Link {
       if (at === -1) return this.#end();
     }
     this.#emptyTries = 0;
+    if (this.#consumer.peekMore) return this.#peekAssembled();
     return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
   }
 
   release(): void {
-    this.#consumer.release();
+    if (this.#assembled === undefined) this.#consumer.release();
+    else this.#assembled = undefined;
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
@@ -120,6 +126,13 @@ export class RingReceiver implements Link {
     if (!this.#open) return;
     this.#open = false;
     this.#detach();
+  }
+
+  /** A message larger than half of the ring lies nowhere in one piece: what is shown is a copy. */
+  #peekAssembled(): Uint8Array | undefined | null {
+    const message = this.tryRead();
+    if (message !== null) this.#assembled = message;
+    return message;
   }
 
   #attach(): void {

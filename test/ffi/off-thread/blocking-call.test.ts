@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
@@ -19,6 +20,7 @@ import { interruptSignal } from "../../../src/ffi/off-thread/interrupt.ts";
 import { tgkill } from "../../../src/ffi/signal.ts";
 import { deadline } from "../../support/deadline.ts";
 import { failsWith } from "../../support/fails-with.ts";
+import { skip } from "../../support/skip.ts";
 
 const LIMIT = 30_000;
 const ROOM = 64;
@@ -193,6 +195,25 @@ test(
       abort.abort();
       assert.equal(await call, CANCELLED);
     }
+  }),
+);
+
+test(
+  "a cancellation is tried again until it succeeds",
+  deadline(LIMIT, async () => {
+    if (spawnSync("prlimit", ["--version"]).status !== 0) return skip("prlimit(1) is not installed");
+    using queue = new Queue();
+    const abort = new AbortController();
+    const call = callBlocking("msgrcv", queue.receive, abort.signal);
+    await blocked(1);
+    const limit = (value: string) => spawnSync("prlimit", ["--pid", `${process.pid}`, `--sigpending=${value}`]).status;
+    const { stdout } = spawnSync("prlimit", ["--sigpending", "--output=SOFT", "--noheadings", "--raw"]);
+    // no signal can be sent now
+    assert.is(limit("0:"), 0);
+    abort.abort();
+    assert.is(await Promise.race([call, sleep(50, "blocks")]), "blocks");
+    assert.is(limit(`${stdout}`.trim().concat(":")), 0);
+    assert.equal(await call, CANCELLED);
   }),
 );
 

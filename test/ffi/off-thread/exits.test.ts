@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { close, pipe2 } from "../../../src/ffi/fd.ts";
 import { deadline } from "../../support/deadline.ts";
 import { startPeer } from "../../support/peer-process.ts";
 import { currentRuntime } from "../../support/runtimes.ts";
@@ -23,11 +24,13 @@ test(
 test(
   "a pending wait keeps the process alive, and nothing else does",
   deadline(LIMIT, async () => {
-    const peer = startPeer(currentRuntime(), "test/ffi/peers/waits-for-fd.ts", ["none", "input"]);
+    const [readEnd, writeEnd] = pipe2();
+    const peer = startPeer(currentRuntime(), "test/ffi/peers/waits-for-fd.ts", ["none", "input"], readEnd);
+    close(readEnd);
     await peer.line("ready");
     const ended = peer.exit();
     assert.is(await Promise.race([ended, sleep(300, "alive")]), "alive");
-    peer.say("go on");
+    close(writeEnd);
     assert.equal(await ended, { status: 0, lines: ["ready", "input"] });
   }),
 );

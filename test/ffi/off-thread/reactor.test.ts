@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
@@ -184,7 +185,9 @@ test(
     read(readEnd, byte);
 
     const aborted = waitForFd(readEnd, "read", abort.signal);
+    assert.ok(isRegistered(readEnd));
     abort.abort(new Error("enough"));
+    assert.not(isRegistered(readEnd));
     assert.is(((await rejection(aborted)) as Error).message, "enough");
     const wait = waitForFd(readEnd, "read");
     assert.not(await settles(wait));
@@ -313,6 +316,19 @@ async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error("The promise resolved, but should have rejected");
+}
+
+/** Whether the descriptor is in the epoll set. */
+function isRegistered(fd: number): boolean {
+  const line = new RegExp(`^tfd: +${fd} `, "m");
+  return readdirSync("/proc/self/fdinfo").some((name) => {
+    try {
+      return line.test(readFileSync(`/proc/self/fdinfo/${name}`, "utf8"));
+    } catch {
+      // the descriptor of the listing itself, closed by now
+      return false;
+    }
+  });
 }
 
 /** Counts the abort listeners that come and go from now on. */

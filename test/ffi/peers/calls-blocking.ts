@@ -20,12 +20,14 @@ if (isMainThread && place === "worker") {
   await ended;
   console.log("worker ended");
 } else {
-  // starts the thread, so that the next call is in C when the process ends
-  console.log(`${callBlockingSync("msgrcv", args, 1).errno}`);
-  if (ending !== "idle") {
+  // fails at once, so the thread is there when it is over
+  await callBlocking("msgrcv", [-1, message, 8, 0, 0]);
+  if (ending === "idle") {
+    console.log(`${callBlockingSync("msgrcv", args, 50).errno}`);
+  } else {
     callBlocking("msgrcv", args).then(({ errno }) => console.log(`an end that must not be: ${errno}`));
     // the thread has no way to say that it blocks now
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   parentPort?.postMessage("ready");
   if (ending === "exit") process.exit(7);

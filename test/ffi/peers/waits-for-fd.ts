@@ -2,8 +2,8 @@
  * Has a wait for a descriptor in the state that its first argument names, and ends in the way that the second one names. With a third
  * one, `"worker"`, all of that happens in a Worker.
  *
- * States: `none` (all waits are over), `pending`. Endings: `natural`, `exit` (status 7), `throw`, `input` (it waits for its standard
- * input, and nothing else keeps it), `terminate` (of the Worker), `main-exit` (status 7, of the thread that started the Worker).
+ * States: `none` (all waits are over), `pending`. Endings: `natural`, `exit` (status 7), `throw`, `input` (it waits for its
+ * descriptor 3, and nothing else keeps it), `terminate` (of the Worker), `main-exit` (status 7, of the thread that started the Worker).
  */
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { EFD_NONBLOCK } from "../../../src/ffi/abi/current.ts";
@@ -22,7 +22,7 @@ async function wait(): Promise<void> {
   if (ending === "exit") process.exit(7);
   if (ending === "throw") throw new Error("Thrown on purpose");
   if (ending === "input") {
-    await waitForFd(0, "read");
+    await waitForFd(3, "read");
     say("input");
   }
 }

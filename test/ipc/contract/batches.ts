@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
 import type { Channel } from "../../../src/ipc/channel.ts";
-import { failsWith } from "../../support/fails-with.ts";
 import { isPending } from "../../support/event-loop.ts";
+import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
 import { bytes, drain, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
@@ -27,30 +27,35 @@ export function batches(sentence: Sentence): void {
     assert.is(sender.stats().messages, count);
   });
 
-  sentence(46, "sendMany() ends at a message that cannot be sent, and ends the iteration", ["messages"], async (context) => {
-    const { sender, receiver } = await context.pair();
-    let ended = 0;
-    const values = [bytes(1), bytes(2), "three" as unknown as Uint8Array, bytes(4)];
-    function* some() {
-      try {
-        yield* values;
-      } finally {
-        ended++;
+  sentence(
+    46,
+    "sendMany() ends at a message that cannot be sent, and ends the iteration",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      let ended = 0;
+      const values = [bytes(1), bytes(2), "three" as unknown as Uint8Array, bytes(4)];
+      function* some() {
+        try {
+          yield* values;
+        } finally {
+          ended++;
+        }
       }
-    }
-    await failsWith("TypeError", sender.sendMany(some()));
-    await failsWith("TypeError", sender.sendMany(generateAsync(some())));
-    assert.is(ended, 2);
-    assert.equal(await receiveAll(receiver, 4), [bytes(1), bytes(2), bytes(1), bytes(2)]);
-    const broken = new Error("the source broke");
-    const failing = (async function* () {
-      yield bytes(5);
-      throw broken;
-    })();
-    assert.is(await sender.sendMany(failing).catch((error) => error), broken);
-    await sender.send(bytes(6));
-    assert.equal(await receiveAll(receiver, 2), [bytes(5), bytes(6)]);
-  });
+      await failsWith("TypeError", sender.sendMany(some()));
+      await failsWith("TypeError", sender.sendMany(generateAsync(some())));
+      assert.is(ended, 2);
+      assert.equal(await receiveAll(receiver, 4), [bytes(1), bytes(2), bytes(1), bytes(2)]);
+      const broken = new Error("the source broke");
+      const failing = (async function* () {
+        yield bytes(5);
+        throw broken;
+      })();
+      assert.is(await sender.sendMany(failing).catch((error) => error), broken);
+      await sender.send(bytes(6));
+      assert.equal(await receiveAll(receiver, 2), [bytes(5), bytes(6)]);
+    },
+  );
 
   sentence(47, "timeout and signal of sendMany() are for the whole call", ["messages"], async (context) => {
     const { sender, receiver } = await context.smallPair();
@@ -91,20 +96,25 @@ export function batches(sentence: Sentence): void {
     assert.is(await sending, 3);
   });
 
-  sentence(49, "batches() gives what is there, at least one and at most max, up to the end", ["messages", "end"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const seeded = new SeededMessages(49, 200);
-    const count = 2000;
-    const sending = sender.sendMany(Array.from({ length: count }, (_, i) => seeded.at(i))).then(() => sender.close());
-    let received = 0;
-    for await (const batch of receiver.batches({ max: 7 })) {
-      assert.ok(batch.length >= 1 && batch.length <= 7, `${batch.length} messages`);
-      for (const message of batch) seeded.verify(received++, message);
-    }
-    assert.is(received, count);
-    assert.ok(receiver.ended);
-    await sending;
-  });
+  sentence(
+    49,
+    "batches() gives what is there, at least one and at most max, up to the end",
+    ["messages", "end"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const seeded = new SeededMessages(49, 200);
+      const count = 2000;
+      const sending = sender.sendMany(Array.from({ length: count }, (_, i) => seeded.at(i))).then(() => sender.close());
+      let received = 0;
+      for await (const batch of receiver.batches({ max: 7 })) {
+        assert.ok(batch.length >= 1 && batch.length <= 7, `${batch.length} messages`);
+        for (const message of batch) seeded.verify(received++, message);
+      }
+      assert.is(received, count);
+      assert.ok(receiver.ended);
+      await sending;
+    },
+  );
 
   sentence(50, "for await gives every message and ends at the end", ["messages", "end"], async (context) => {
     const { sender, receiver } = await context.smallPair();

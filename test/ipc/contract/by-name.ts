@@ -6,11 +6,7 @@ import type { RuntimeName } from "../../support/runtimes.ts";
 import type { AnyConnection, AnyPair, ChannelFactory } from "./factory.ts";
 
 /** The factory of a kind of channel that is opened by name. Both ends are opened at the same time, since some wait for each other. */
-export function byName(
-  small: ChannelOptions,
-  useless: ChannelOptions,
-  uniqueAddress: () => string,
-): ChannelFactory {
+export function byName(small: ChannelOptions, useless: ChannelOptions, uniqueAddress: () => string): ChannelFactory {
   return {
     small,
     useless,

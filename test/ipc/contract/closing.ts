@@ -7,41 +7,56 @@ import type { Sentence } from "./mod.ts";
 
 /** The end. */
 export function closing(sentence: Sentence): void {
-  sentence(69, "after a clean close the receiver gets all that was sent, then the end, for ever", ["end"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const sent = context.fill(sender);
-    const closed = sender.close();
-    assert.equal(await receiveAll(receiver, sent.length), sent);
-    assert.is(receiver.ended, false);
-    assert.is(await receiver.receive(), undefined);
-    assert.is(receiver.ended, true);
-    await closed;
-    assert.is(await receiver.receive(), undefined);
-    assert.is(receiver.tryReceive(), undefined);
-    assert.is(receiver.receiveSync(), undefined);
-    assert.is(receiver.closed, false);
-  });
+  sentence(
+    69,
+    "after a clean close the receiver gets all that was sent, then the end, for ever",
+    ["end"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      const closed = sender.close();
+      assert.equal(await receiveAll(receiver, sent.length), sent);
+      assert.is(receiver.ended, false);
+      assert.is(await receiver.receive(), undefined);
+      assert.is(receiver.ended, true);
+      await closed;
+      assert.is(await receiver.receive(), undefined);
+      assert.is(receiver.tryReceive(), undefined);
+      assert.is(receiver.receiveSync(), undefined);
+      assert.is(receiver.closed, false);
+    },
+  );
 
   sentence(70, "the end wakes every call that waits", ["end"], async (context) => {
     const { sender, receiver } = await context.pair();
-    const waits = [receiver.receive(), receiver.batches().next(), receiver[Symbol.asyncIterator]().next(), receiver.receive()];
+    const waits = [
+      receiver.receive(),
+      receiver.batches().next(),
+      receiver[Symbol.asyncIterator]().next(),
+      receiver.receive(),
+    ];
     assert.ok(await isPending(Promise.race(waits)));
     await sender.close();
     const end = { done: true, value: undefined };
     assert.equal(await Promise.all(waits), [undefined, end, end, undefined]);
   });
 
-  sentence(71, "close() may be called again, also at the same time; closed is true from the first call", [], async (context) => {
-    const { sender, receiver } = await context.pair();
-    for (const channel of [sender, receiver]) {
-      assert.is(channel.closed, false);
-      const first = channel.close();
-      assert.is(channel.closed, true);
-      await Promise.all([first, channel.close(), channel.close({ timeout: 0 })]);
-      await channel.close();
-      channel[Symbol.dispose]();
-    }
-  });
+  sentence(
+    71,
+    "close() may be called again, also at the same time; closed is true from the first call",
+    [],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      for (const channel of [sender, receiver]) {
+        assert.is(channel.closed, false);
+        const first = channel.close();
+        assert.is(channel.closed, true);
+        await Promise.all([first, channel.close(), channel.close({ timeout: 0 })]);
+        await channel.close();
+        channel[Symbol.dispose]();
+      }
+    },
+  );
 
   sentence(72, "close() hands over what waits to be sent", ["messages", "end"], async (context) => {
     const { sender, receiver } = await context.smallPair();
@@ -56,38 +71,48 @@ export function closing(sentence: Sentence): void {
     await Promise.all([...sends, closed]);
   });
 
-  sentence(73, "a close() whose time is over is IPC_TIMEOUT, and the channel is closed", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const sent = context.fill(sender);
-    const lost = failsWith("IPC_CLOSED", sender.send(LARGE));
-    await failsWith("IPC_TIMEOUT", sender.close({ timeout: 5 }), /^close\(\) on /);
-    await lost;
-    assert.ok(sender.closed);
-    await failsWith("IPC_TIMEOUT", sender.close());
-    // what had been taken whole may still arrive; what had not does not
-    let received = 0;
-    for (let message = receiver.tryReceive(); message !== undefined; message = receiver.tryReceive()) {
-      assert.equal(message, sent[received++]);
-    }
-    await failsWith("RangeError", receiver.close({ timeout: -1 }));
-    assert.is(receiver.closed, false);
-  });
+  sentence(
+    73,
+    "a close() whose time is over is IPC_TIMEOUT, and the channel is closed",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      const lost = failsWith("IPC_CLOSED", sender.send(LARGE));
+      await failsWith("IPC_TIMEOUT", sender.close({ timeout: 5 }), /^close\(\) on /);
+      await lost;
+      assert.ok(sender.closed);
+      await failsWith("IPC_TIMEOUT", sender.close());
+      // what had been taken whole may still arrive; what had not does not
+      let received = 0;
+      for (let message = receiver.tryReceive(); message !== undefined; message = receiver.tryReceive()) {
+        assert.equal(message, sent[received++]);
+      }
+      await failsWith("RangeError", receiver.close({ timeout: -1 }));
+      assert.is(receiver.closed, false);
+    },
+  );
 
-  sentence(74, "closing a receiver ends its own calls that wait with IPC_CLOSED, and its loops", [], async (context) => {
-    const { sender, receiver } = await context.pair();
-    const waits = receiver.receive();
-    const loop = drain(receiver);
-    const iterator = receiver.batches();
-    const next = iterator.next();
-    const outcome = failsWith("IPC_CLOSED", waits, /^receive\(\) on .*: this end was closed/);
-    await receiver.close();
-    await outcome;
-    assert.equal(await loop, []);
-    assert.equal(await next, { done: true, value: undefined });
-    assert.equal(await iterator.next(), { done: true, value: undefined });
-    await failsWith("IPC_CLOSED", () => receiver[Symbol.asyncIterator]());
-    await sender.close();
-  });
+  sentence(
+    74,
+    "closing a receiver ends its own calls that wait with IPC_CLOSED, and its loops",
+    [],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      const waits = receiver.receive();
+      const loop = drain(receiver);
+      const iterator = receiver.batches();
+      const next = iterator.next();
+      const outcome = failsWith("IPC_CLOSED", waits, /^receive\(\) on .*: this end was closed/);
+      await receiver.close();
+      await outcome;
+      assert.equal(await loop, []);
+      assert.equal(await next, { done: true, value: undefined });
+      assert.equal(await iterator.next(), { done: true, value: undefined });
+      await failsWith("IPC_CLOSED", () => receiver[Symbol.asyncIterator]());
+      await sender.close();
+    },
+  );
 
   sentence(75, "a receiver that closes wakes a sender that waits, with IPC_CLOSED", ["messages"], async (context) => {
     const { sender, receiver } = await context.smallPair();

@@ -56,27 +56,36 @@ export function codecs(sentence: Sentence): void {
     assert.equal(await drain(receiver), [new Date(6)]);
   });
 
-  sentence(67, "bytes that the codec cannot read are IPC_CORRUPT, and the next message comes", ["messages"], async (context) => {
-    const codec: Codec<string> = {
-      encode: (text) => new TextEncoder().encode(text),
-      decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)),
-    };
-    const { sender, receiver } = await context.pairOf<string>({ codec });
-    for (const text of ["1", "{", "2", "3", "}", "4"]) await sender.send(text);
-    assert.is(await receiver.receive(), 1);
-    const error = await failsWith("IPC_CORRUPT", receiver.receive(), /Cannot decode message 2 of .*, 1 bytes: /);
-    assert.instance(error.cause, SyntaxError);
-    // a batch gives what came before the error first
-    const iterator = receiver.batches();
-    assert.equal((await iterator.next()).value, [2, 3]);
-    await failsWith("IPC_CORRUPT", iterator.next(), /message 5/);
-    assert.is(await receiver.receive(), 4);
-  });
+  sentence(
+    67,
+    "bytes that the codec cannot read are IPC_CORRUPT, and the next message comes",
+    ["messages"],
+    async (context) => {
+      const codec: Codec<string> = {
+        encode: (text) => new TextEncoder().encode(text),
+        decode: (bytes) => JSON.parse(new TextDecoder().decode(bytes)),
+      };
+      const { sender, receiver } = await context.pairOf<string>({ codec });
+      for (const text of ["1", "{", "2", "3", "}", "4"]) await sender.send(text);
+      assert.is(await receiver.receive(), 1);
+      const error = await failsWith("IPC_CORRUPT", receiver.receive(), /Cannot decode message 2 of .*, 1 bytes: /);
+      assert.instance(error.cause, SyntaxError);
+      // a batch gives what came before the error first
+      const iterator = receiver.batches();
+      assert.equal((await iterator.next()).value, [2, 3]);
+      await failsWith("IPC_CORRUPT", iterator.next(), /message 5/);
+      assert.is(await receiver.receive(), 4);
+    },
+  );
 
   sentence(68, "a codec that does not do its part is a TypeError", ["messages"], async (context) => {
     const wrong = { encode: (value: unknown) => value, decode: () => undefined } as unknown as Codec<unknown>;
     const { sender, receiver } = await context.pairOf<unknown>({ codec: wrong });
-    await failsWith("TypeError", sender.send("text"), /encode\(\) of the codec returned string, but must return a Uint8Array/);
+    await failsWith(
+      "TypeError",
+      sender.send("text"),
+      /encode\(\) of the codec returned string, but must return a Uint8Array/,
+    );
     await sender.send(new Uint8Array(1));
     await failsWith("TypeError", receiver.receive(), /to undefined, which means the end/);
   });

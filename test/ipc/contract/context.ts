@@ -1,4 +1,4 @@
-import type { Channel } from "../../../src/ipc/channel.ts";
+import { Channel } from "../../../src/ipc/channel.ts";
 import type { Side, Supports } from "../../../src/ipc/link.ts";
 import type { ChannelOptions } from "../../../src/ipc/options.ts";
 import type { PeerProcess } from "../../support/peer-process.ts";
@@ -71,7 +71,11 @@ export class ContractContext {
   /** Ends what the sentence left open, whatever state it is in. */
   async cleanUp(): Promise<void> {
     for (const peer of this.#peers.splice(0)) await peer.kill();
-    for (const channel of this.#open.splice(0).reverse()) await channel.close({ timeout: 0 }).catch(() => {});
+    const open = this.#open.splice(0).reverse();
+    for (const channel of open) await channel.close({ timeout: 0 }).catch(() => {});
+    // what was sent to a receiver that died may be kept for its successor
+    if (this.supports.named)
+      for (const address of new Set(open.map((channel) => channel.address))) await Channel.remove(address);
   }
 }
 

@@ -15,7 +15,12 @@ export interface ChannelFactory {
   /** An address that was never used, where `supports.named`. */
   uniqueAddress?(): string;
   /** One end here, the other in another process that runs `peer.ts` with these steps, where `supports.processes`. */
-  connectPeer?(runtime: RuntimeName, peerSide: Side, options: ChannelOptions, steps: readonly string[]): Promise<AnyConnection>;
+  connectPeer?(
+    runtime: RuntimeName,
+    peerSide: Side,
+    options: ChannelOptions,
+    steps: readonly string[],
+  ): Promise<AnyConnection>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a factory opens channels of any codec; the tests name the type that they ask for

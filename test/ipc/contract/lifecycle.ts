@@ -112,15 +112,20 @@ export function lifecycle(sentence: Sentence): void {
       checkQuestions(sender);
     });
 
-    sentence(80, `${name} to a receiver that was killed fails, when there is no more room at the latest`, ["processes", ...needs], async (context) => {
-      const { channel, peer } = await context.connectPeer("receiver", ["hang"], context.factory.small);
-      await peer.line("open");
-      await run(channel);
-      await peer.kill();
-      await untilFailure(deathOfReceiver(context), () => run(channel));
-      checkQuestions(channel);
-      await channel.close();
-    });
+    sentence(
+      80,
+      `${name} to a receiver that was killed fails, when there is no more room at the latest`,
+      ["processes", ...needs],
+      async (context) => {
+        const { channel, peer } = await context.connectPeer("receiver", ["hang"], context.factory.small);
+        await peer.line("open");
+        await run(channel);
+        await peer.kill();
+        await untilFailure(deathOfReceiver(context), () => run(channel));
+        checkQuestions(channel);
+        await channel.close();
+      },
+    );
   }
 
   for (const { name, needs, run } of RECEIVING) {
@@ -139,18 +144,23 @@ export function lifecycle(sentence: Sentence): void {
       checkQuestions(receiver);
     });
 
-    sentence(81, `${name} from a sender that has closed gives what is left, then the end`, ["messages", "end", ...needs], async (context) => {
-      const { sender, receiver } = await context.pair();
-      await sender.send(bytes(7));
-      await sender.send(bytes(8));
-      await sender.close();
-      assert.equal(await run(receiver), bytes(7));
-      assert.equal(await run(receiver), bytes(8));
-      assert.is(await run(receiver), undefined);
-      assert.ok(receiver.ended);
-      assert.is(await run(receiver), undefined);
-      checkQuestions(receiver);
-    });
+    sentence(
+      81,
+      `${name} from a sender that has closed gives what is left, then the end`,
+      ["messages", "end", ...needs],
+      async (context) => {
+        const { sender, receiver } = await context.pair();
+        await sender.send(bytes(7));
+        await sender.send(bytes(8));
+        await sender.close();
+        assert.equal(await run(receiver), bytes(7));
+        assert.equal(await run(receiver), bytes(8));
+        assert.is(await run(receiver), undefined);
+        assert.ok(receiver.ended);
+        assert.is(await run(receiver), undefined);
+        checkQuestions(receiver);
+      },
+    );
 
     sentence(
       82,

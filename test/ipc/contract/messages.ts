@@ -19,22 +19,41 @@ export function messages(sentence: Sentence): void {
     assert.is(receiver.tryReceive(), undefined);
   });
 
-  sentence(11, "a message may have any length, also none and more than there is room for", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const { capacityBytes = 4096 } = sender.stats();
-    const lengths = new Set([...(context.supports.emptyMessages ? [0] : []), 1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65]);
-    for (let power = 256; power <= 4 * capacityBytes; power *= 2) {
-      for (const length of [power - 9, power - 8, power - 1, power, power + 1]) lengths.add(length);
-    }
-    for (const length of lengths) {
-      if (length > sender.maxMessageBytes) continue;
-      const [message] = [new SeededMessages(length, length, length).at(0)];
-      const sent = sender.send(message);
-      assert.equal(await receiver.receive(), message, `${length} bytes`);
-      await sent;
-    }
-    assert.is(receiver.tryReceive(), undefined);
-  });
+  sentence(
+    11,
+    "a message may have any length, also none and more than there is room for",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const { capacityBytes = 4096 } = sender.stats();
+      const lengths = new Set([
+        ...(context.supports.emptyMessages ? [0] : []),
+        1,
+        2,
+        3,
+        7,
+        8,
+        9,
+        15,
+        16,
+        17,
+        63,
+        64,
+        65,
+      ]);
+      for (let power = 256; power <= 4 * capacityBytes; power *= 2) {
+        for (const length of [power - 9, power - 8, power - 1, power, power + 1]) lengths.add(length);
+      }
+      for (const length of lengths) {
+        if (length > sender.maxMessageBytes) continue;
+        const [message] = [new SeededMessages(length, length, length).at(0)];
+        const sent = sender.send(message);
+        assert.equal(await receiver.receive(), message, `${length} bytes`);
+        await sent;
+      }
+      assert.is(receiver.tryReceive(), undefined);
+    },
+  );
 
   sentence(12, "every kind of bytes can be sent, and comes as a Uint8Array", ["messages"], async (context) => {
     const { sender, receiver } = await context.pair();
@@ -109,19 +128,24 @@ export function messages(sentence: Sentence): void {
     assert.is(sender.stats().messages, 1);
   });
 
-  sentence(16, "a message that is too long to send is IPC_TOO_LARGE and nothing of it is sent", ["messages"], async (context) => {
-    const { sender, receiver } = await context.pair({ maxMessageBytes: 100 });
-    assert.is(sender.maxMessageBytes, 100);
-    const long = new Uint8Array(101);
-    const pattern = /the message has 101 bytes, but at most 100 fit/;
-    await failsWith("IPC_TOO_LARGE", sender.send(long), pattern);
-    await failsWith("IPC_TOO_LARGE", () => sender.trySend(long), pattern);
-    await failsWith("IPC_TOO_LARGE", () => sender.sendSync(long), pattern);
-    await failsWith("IPC_TOO_LARGE", sender.sendMany([bytes(1), long]), pattern);
-    await sender.send(new Uint8Array(100));
-    assert.equal(await receiver.receive(), bytes(1));
-    assert.equal(await receiver.receive(), new Uint8Array(100));
-  });
+  sentence(
+    16,
+    "a message that is too long to send is IPC_TOO_LARGE and nothing of it is sent",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.pair({ maxMessageBytes: 100 });
+      assert.is(sender.maxMessageBytes, 100);
+      const long = new Uint8Array(101);
+      const pattern = /the message has 101 bytes, but at most 100 fit/;
+      await failsWith("IPC_TOO_LARGE", sender.send(long), pattern);
+      await failsWith("IPC_TOO_LARGE", () => sender.trySend(long), pattern);
+      await failsWith("IPC_TOO_LARGE", () => sender.sendSync(long), pattern);
+      await failsWith("IPC_TOO_LARGE", sender.sendMany([bytes(1), long]), pattern);
+      await sender.send(new Uint8Array(100));
+      assert.equal(await receiver.receive(), bytes(1));
+      assert.equal(await receiver.receive(), new Uint8Array(100));
+    },
+  );
 
   sentence(
     17,

@@ -42,37 +42,42 @@ export function misuse(sentence: Sentence): void {
     }
   });
 
-  sentence(84, "options that are wrong are refused before anything is done, and the channel goes on", ["messages"], async (context) => {
-    const { sender, receiver } = await context.pair();
-    await sender.send(bytes(1));
-    const wrong: [object | null, "TypeError" | "RangeError", RegExp][] = [
-      [{ timeout: Number.NaN }, "RangeError", /timeout is NaN, but must be a number of milliseconds from 0/],
-      [{ timeout: -1 }, "RangeError", /timeout is -1/],
-      [{ timeout: "1" }, "TypeError", /timeout is a string/],
-      [{ signal: {} }, "TypeError", /must be an AbortSignal/],
-      [null, "TypeError", /are an object/],
-    ];
-    for (const [options, error, pattern] of wrong) {
-      const given = options as { timeout: number };
-      await failsWith(error, sender.send(bytes(9), given), pattern);
-      await failsWith(error, () => sender.sendSync(bytes(9), given), pattern);
-      await failsWith(error, sender.sendMany([bytes(9)], given), pattern);
-      await failsWith(error, receiver.receive(given), pattern);
-      await failsWith(error, () => receiver.receiveSync(given), pattern);
-      await failsWith(error, () => receiver.batches(given), pattern);
-      await failsWith(error, sender.close(given), pattern);
-    }
-    const { signal } = new AbortController();
-    await failsWith("TypeError", () => sender.sendSync(bytes(9), { signal }), /cannot be aborted: give it a timeout/);
-    await failsWith("TypeError", () => receiver.receiveSync({ signal }), /cannot be aborted: give it a timeout/);
-    for (const max of [0, -1, 1.5, Number.NaN]) {
-      await failsWith("RangeError", () => receiver.batches({ max }), /must be a whole number from 1/);
-    }
-    for (const many of [bytes(1), "text", 7, null, undefined, {}]) {
-      await failsWith("TypeError", sender.sendMany(many as Iterable<Uint8Array>), /takes an iterable of messages/);
-    }
-    assert.equal(receiver.tryReceive(), bytes(1));
-    assert.is(receiver.tryReceive(), undefined);
-    assert.is(sender.stats().messages, 1);
-  });
+  sentence(
+    84,
+    "options that are wrong are refused before anything is done, and the channel goes on",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      await sender.send(bytes(1));
+      const wrong: [object | null, "TypeError" | "RangeError", RegExp][] = [
+        [{ timeout: Number.NaN }, "RangeError", /timeout is NaN, but must be a number of milliseconds from 0/],
+        [{ timeout: -1 }, "RangeError", /timeout is -1/],
+        [{ timeout: "1" }, "TypeError", /timeout is a string/],
+        [{ signal: {} }, "TypeError", /must be an AbortSignal/],
+        [null, "TypeError", /are an object/],
+      ];
+      for (const [options, error, pattern] of wrong) {
+        const given = options as { timeout: number };
+        await failsWith(error, sender.send(bytes(9), given), pattern);
+        await failsWith(error, () => sender.sendSync(bytes(9), given), pattern);
+        await failsWith(error, sender.sendMany([bytes(9)], given), pattern);
+        await failsWith(error, receiver.receive(given), pattern);
+        await failsWith(error, () => receiver.receiveSync(given), pattern);
+        await failsWith(error, () => receiver.batches(given), pattern);
+        await failsWith(error, sender.close(given), pattern);
+      }
+      const { signal } = new AbortController();
+      await failsWith("TypeError", () => sender.sendSync(bytes(9), { signal }), /cannot be aborted: give it a timeout/);
+      await failsWith("TypeError", () => receiver.receiveSync({ signal }), /cannot be aborted: give it a timeout/);
+      for (const max of [0, -1, 1.5, Number.NaN]) {
+        await failsWith("RangeError", () => receiver.batches({ max }), /must be a whole number from 1/);
+      }
+      for (const many of [bytes(1), "text", 7, null, undefined, {}]) {
+        await failsWith("TypeError", sender.sendMany(many as Iterable<Uint8Array>), /takes an iterable of messages/);
+      }
+      assert.equal(receiver.tryReceive(), bytes(1));
+      assert.is(receiver.tryReceive(), undefined);
+      assert.is(sender.stats().messages, 1);
+    },
+  );
 }

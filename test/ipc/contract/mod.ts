@@ -1,5 +1,7 @@
 import { suite } from "uvu";
+import { Channel } from "../../../src/ipc/channel.ts";
 import { deadline } from "../../support/deadline.ts";
+import { turnEventLoop } from "../../support/event-loop.ts";
 import { leakCheck } from "../../support/leak-check.ts";
 import { skip } from "../../support/skip.ts";
 import { batches } from "./batches.ts";
@@ -21,6 +23,9 @@ import { zeroCopy } from "./zero-copy.ts";
 
 /** Longer than any sentence takes on a loaded machine. */
 const SENTENCE_TIMEOUT = 30_000;
+
+/** At least as many as src/ffi/off-thread keeps for further calls. */
+const THREADS_KEPT = 4;
 
 /** States one numbered sentence of docs/channel.md and how it is tested. It is skipped where `supports` lacks one of the needs. */
 export type Sentence = (
@@ -73,14 +78,22 @@ export function channelContract(name: string, factory: ChannelFactory): void {
   };
   for (const theme of THEMES) theme(sentence);
 
-  leakCheck(test, async () => {
-    // a wait of each kind opens what the process keeps for good
-    const { sender, receiver } = await factory.makePair({});
-    const waiting = receiver.receive();
-    await sender.send(new Uint8Array(1));
-    await waiting;
-    await sender.close();
-    await receiver.close();
-  });
+  leakCheck(test, () => openWhatStays(factory));
   test.run();
+}
+
+/** Waits and openings of all kinds open what the process keeps for good, threads among it. */
+async function openWhatStays(factory: ChannelFactory): Promise<void> {
+  const pairs = await Promise.all(Array.from({ length: THREADS_KEPT }, () => factory.makePair({})));
+  const waits = pairs.map(({ receiver }) => receiver.receive());
+  for (const { sender } of pairs) await sender.send(new Uint8Array(1));
+  await Promise.all(waits);
+  const address = factory.uniqueAddress?.();
+  if (address !== undefined) {
+    const opening = Channel.sender(address);
+    await turnEventLoop();
+    const receiver = await Channel.receiver(address);
+    pairs.push({ receiver, sender: await opening });
+  }
+  for (const { sender, receiver } of pairs) await Promise.all([sender.close(), receiver.close()]);
 }

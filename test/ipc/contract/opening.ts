@@ -1,8 +1,8 @@
 import * as assert from "uvu/assert";
 import { Channel } from "../../../src/ipc/channel.ts";
 import type { ChannelOptions } from "../../../src/ipc/options.ts";
-import { failsWith } from "../../support/fails-with.ts";
 import { isPending } from "../../support/event-loop.ts";
+import { failsWith } from "../../support/fails-with.ts";
 import { bytes, drain } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
@@ -72,42 +72,63 @@ export function opening(sentence: Sentence): void {
     assert.equal(await again?.receive(), bytes(2));
   });
 
-  sentence(7, "remove() takes the object away and says whether there was one", ["named", "senderFirst"], async (context) => {
-    const address = context.uniqueAddress();
-    assert.is(await Channel.remove(address), false);
-    const sender = context.own(await Channel.sender(address));
-    await sender.send(bytes(1));
-    await failsWith("IPC_BUSY", () => Channel.remove(address));
-    await sender.close();
-    assert.is(await Channel.remove(address), true);
-    assert.is(await Channel.remove(address), false);
-    const receiver = context.own(await Channel.receiver(address));
-    assert.is(receiver.tryReceive(), undefined);
-    assert.is(receiver.ended, false);
-  });
+  sentence(
+    7,
+    "remove() takes the object away and says whether there was one",
+    ["named", "senderFirst"],
+    async (context) => {
+      const address = context.uniqueAddress();
+      assert.is(await Channel.remove(address), false);
+      const sender = context.own(await Channel.sender(address));
+      await sender.send(bytes(1));
+      await failsWith("IPC_BUSY", () => Channel.remove(address));
+      await sender.close();
+      assert.is(await Channel.remove(address), true);
+      assert.is(await Channel.remove(address), false);
+      const receiver = context.own(await Channel.receiver(address));
+      assert.is(receiver.tryReceive(), undefined);
+      assert.is(receiver.ended, false);
+    },
+  );
 
-  sentence(8, "a signal that has fired ends the opening with IPC_ABORTED, and nothing was made", ["named"], async (context) => {
-    const address = context.uniqueAddress();
-    const reason = new Error("no more need");
-    for (const open of [Channel.sender, Channel.receiver]) {
-      const error = await failsWith("IPC_ABORTED", () => open.call(Channel, address, { signal: AbortSignal.abort(reason) }));
-      assert.is(error.cause, reason);
-    }
-    assert.is(await Channel.remove(address), false);
-  });
+  sentence(
+    8,
+    "a signal that has fired ends the opening with IPC_ABORTED, and nothing was made",
+    ["named"],
+    async (context) => {
+      const address = context.uniqueAddress();
+      const reason = new Error("no more need");
+      for (const open of [Channel.sender, Channel.receiver]) {
+        const error = await failsWith("IPC_ABORTED", () =>
+          open.call(Channel, address, { signal: AbortSignal.abort(reason) }),
+        );
+        assert.is(error.cause, reason);
+      }
+      assert.is(await Channel.remove(address), false);
+    },
+  );
 
-  sentence(9, "an option that is wrong, unknown or of no use is refused before anything is made", [], async (context) => {
-    const { useless } = context.factory;
-    const makePair = (options: ChannelOptions) => context.factory.makePair(options);
-    const [name] = Object.keys(useless);
-    await failsWith("TypeError", () => makePair(useless), new RegExp(`no use for the option "${name}": it takes `));
-    await failsWith("TypeError", () => makePair({ buffer: 1 } as object), /There is no option "buffer"/);
-    await failsWith("TypeError", () => makePair({ codec: "xml" as "json" }), /codec is "xml", but must be "bytes"/);
-    await failsWith("TypeError", () => makePair({ maxMessageBytes: "1" as unknown as number }), /must be a number/);
-    await failsWith("RangeError", () => makePair({ maxMessageBytes: -1 }), /maxMessageBytes is -1, but must be/);
-    await failsWith("RangeError", () => makePair({ maxMessageBytes: 1.5 }), /maxMessageBytes is 1.5, but must be/);
-    await failsWith("RangeError", () => makePair({ timeout: -1 }), /timeout is -1, but must be/);
-    await failsWith("TypeError", () => makePair({ signal: {} as AbortSignal }), /must be an AbortSignal/);
-    await failsWith("TypeError", () => makePair("small" as unknown as ChannelOptions), /options of a channel are an object/);
-  });
+  sentence(
+    9,
+    "an option that is wrong, unknown or of no use is refused before anything is made",
+    [],
+    async (context) => {
+      const { useless } = context.factory;
+      const makePair = (options: ChannelOptions) => context.factory.makePair(options);
+      const [name] = Object.keys(useless);
+      await failsWith("TypeError", () => makePair(useless), new RegExp(`no use for the option "${name}": it takes `));
+      await failsWith("TypeError", () => makePair({ buffer: 1 } as object), /There is no option "buffer"/);
+      await failsWith("TypeError", () => makePair({ codec: "xml" as "json" }), /codec is "xml", but must be "bytes"/);
+      await failsWith("TypeError", () => makePair({ maxMessageBytes: "1" as unknown as number }), /must be a number/);
+      await failsWith("RangeError", () => makePair({ maxMessageBytes: -1 }), /maxMessageBytes is -1, but must be/);
+      await failsWith("RangeError", () => makePair({ maxMessageBytes: 1.5 }), /maxMessageBytes is 1.5, but must be/);
+      await failsWith("RangeError", () => makePair({ timeout: -1 }), /timeout is -1, but must be/);
+      await failsWith("TypeError", () => makePair({ signal: {} as AbortSignal }), /must be an AbortSignal/);
+      await failsWith(
+        "TypeError",
+        () => makePair("small" as unknown as ChannelOptions),
+        /options of a channel are an object/,
+      );
+    },
+  );
 }

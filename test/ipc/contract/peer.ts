@@ -6,7 +6,7 @@
  *     receive:COUNT:SEED:MOST   receives and verifies them; also try-receive, receive-sync, batches
  *     end                       expects the end of the stream
  *     close                     closes the channel
- *     await                     waits for a line on standard input
+ *     await                     says `awaiting` and waits for SIGUSR2
  *     hang                      stays until it is killed
  *     exit                      ends the process without closing
  */
@@ -19,7 +19,10 @@ type Seeded = (count: number, seeded: SeededMessages) => unknown;
 const [side = "", address = "", options = "{}", ...steps] = process.argv.slice(2);
 // standard output is asynchronous on some runtimes; what was said has to be out when the process ends itself
 const say = (line: string) => new Promise<void>((resolve) => process.stdout.write(`${line}\n`, () => resolve()));
-const channel: Channel = await Channel[side as "sender" | "receiver"](address, JSON.parse(options) as Record<never, never>);
+const channel: Channel = await Channel[side as "sender" | "receiver"](
+  address,
+  JSON.parse(options) as Record<never, never>,
+);
 
 const WITH_MESSAGES: Record<string, Seeded> = {
   async send(count, seeded) {
@@ -69,7 +72,14 @@ const OTHERS: Record<string, () => unknown> = {
     if ((await channel.receive()) !== undefined) throw new Error("A message came where the end should be");
   },
   close: () => channel.close(),
-  await: () => new Promise((resolve) => process.stdin.once("data", resolve)),
+  async await() {
+    const resumed = new Promise((resolve) => process.once("SIGUSR2", resolve));
+    // a signal handler alone does not keep every runtime alive
+    const alive = setInterval(() => {}, 2 ** 30);
+    await say("awaiting");
+    await resumed;
+    clearInterval(alive);
+  },
   hang: () => new Promise(() => setInterval(() => {}, 2 ** 30)),
   exit: () => process.exit(0),
 };
@@ -85,7 +95,6 @@ for (const step of steps) {
   }
   await say(`done ${step}`);
 }
-process.stdin.destroy();
 
 function take(step: string): unknown {
   const [name = "", count, seed, most] = step.split(":");

@@ -6,43 +6,74 @@ import type { Sentence } from "./mod.ts";
 
 /** Two processes. */
 export function processes(sentence: Sentence): void {
-  sentence(85, "what another process sends arrives, whatever the forms of the calls", ["processes", "messages", "end"], async (context) => {
-    const steps = ["send:500:85:4000", "try-send:500:86:4000", "send-sync:500:87:4000", "send-many:500:88:4000", "close"];
-    const { channel, peer } = await context.connectPeer("sender", steps, context.factory.small);
-    for (const seed of [85, 86, 87, 88]) {
-      const seeded = new SeededMessages(seed, 4000);
-      for (let i = 0; i < 500; i++) seeded.verify(i, (await channel.receive()) as Uint8Array);
-    }
-    assert.is(await channel.receive(), undefined);
-    assert.is((await peer.exit()).status, 0);
-  });
-
-  sentence(86, "what this process sends arrives at another, whatever the forms of the calls", ["processes", "messages", "end"], async (context) => {
-    const steps = ["receive:500:85:4000", "try-receive:500:86:4000", "receive-sync:500:87:4000", "batches:500:88:4000", "end"];
-    const { channel, peer } = await context.connectPeer("receiver", steps, context.factory.small);
-    for (const seed of [85, 86, 87, 88]) {
-      const seeded = new SeededMessages(seed, 4000);
-      for (let i = 0; i < 500; i++) await channel.send(seeded.at(i));
-    }
-    await channel.close();
-    assert.equal(await peer.exit(), { status: 0, lines: ["open", ...steps.map((step) => `done ${step}`)] });
-  });
-
-  sentence(87, "of a sender killed while it sends, a faultless beginning arrives, then IPC_PEER_GONE", ["processes", "messages", "peerDeath"], async (context) => {
-    for (const form of ["send", "send-sync", "send-many"]) {
-      const { channel, peer } = await context.connectPeer("sender", [`${form}:1000000:89:4000`], context.factory.small);
-      const seeded = new SeededMessages(89, 4000);
-      let received = 0;
-      for (; received < 200; received++) seeded.verify(received, (await channel.receive()) as Uint8Array);
-      const killed = peer.kill();
-      await failsWith("IPC_PEER_GONE", async () => {
-        for await (const message of channel) seeded.verify(received++, message);
-      });
-      await killed;
+  sentence(
+    85,
+    "what another process sends arrives, whatever the forms of the calls",
+    ["processes", "messages", "end"],
+    async (context) => {
+      const steps = [
+        "send:500:85:4000",
+        "try-send:500:86:4000",
+        "send-sync:500:87:4000",
+        "send-many:500:88:4000",
+        "close",
+      ];
+      const { channel, peer } = await context.connectPeer("sender", steps, context.factory.small);
+      for (const seed of [85, 86, 87, 88]) {
+        const seeded = new SeededMessages(seed, 4000);
+        for (let i = 0; i < 500; i++) seeded.verify(i, (await channel.receive()) as Uint8Array);
+      }
       assert.is(await channel.receive(), undefined);
+      assert.is((await peer.exit()).status, 0);
+    },
+  );
+
+  sentence(
+    86,
+    "what this process sends arrives at another, whatever the forms of the calls",
+    ["processes", "messages", "end"],
+    async (context) => {
+      const steps = [
+        "receive:500:85:4000",
+        "try-receive:500:86:4000",
+        "receive-sync:500:87:4000",
+        "batches:500:88:4000",
+        "end",
+      ];
+      const { channel, peer } = await context.connectPeer("receiver", steps, context.factory.small);
+      for (const seed of [85, 86, 87, 88]) {
+        const seeded = new SeededMessages(seed, 4000);
+        for (let i = 0; i < 500; i++) await channel.send(seeded.at(i));
+      }
       await channel.close();
-    }
-  });
+      assert.equal(await peer.exit(), { status: 0, lines: ["open", ...steps.map((step) => `done ${step}`)] });
+    },
+  );
+
+  sentence(
+    87,
+    "of a sender killed while it sends, a faultless beginning arrives, then IPC_PEER_GONE",
+    ["processes", "messages", "peerDeath"],
+    async (context) => {
+      for (const form of ["send", "send-sync", "send-many"]) {
+        const { channel, peer } = await context.connectPeer(
+          "sender",
+          [`${form}:1000000:89:4000`],
+          context.factory.small,
+        );
+        const seeded = new SeededMessages(89, 4000);
+        let received = 0;
+        for (; received < 200; received++) seeded.verify(received, (await channel.receive()) as Uint8Array);
+        const killed = peer.kill();
+        await failsWith("IPC_PEER_GONE", async () => {
+          for await (const message of channel) seeded.verify(received++, message);
+        });
+        await killed;
+        assert.is(await channel.receive(), undefined);
+        await channel.close();
+      }
+    },
+  );
 
   sentence(88, "a sender that is killed wakes a receiver that waits", ["processes", "peerDeath"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["hang"]);
@@ -67,14 +98,19 @@ export function processes(sentence: Sentence): void {
     await channel.close().catch((error) => assert.is(error.code, code));
   });
 
-  sentence(90, "a receiver that closes wakes a sender in another process that waits for room", ["processes"], async (context) => {
-    const { channel, peer } = await context.connectPeer("sender", ["send:1000000:90:4000"], context.factory.small);
-    await channel.receive();
-    await channel.close();
-    const { status, lines } = await peer.exit();
-    assert.equal(lines, ["open", "error IPC_CLOSED"]);
-    assert.is(status, 0);
-  });
+  sentence(
+    90,
+    "a receiver that closes wakes a sender in another process that waits for room",
+    ["processes"],
+    async (context) => {
+      const { channel, peer } = await context.connectPeer("sender", ["send:1000000:90:4000"], context.factory.small);
+      await channel.receive();
+      await channel.close();
+      const { status, lines } = await peer.exit();
+      assert.equal(lines, ["open", "error IPC_CLOSED"]);
+      assert.is(status, 0);
+    },
+  );
 
   sentence(91, "a process that ends without closing counts as died", ["processes", "peerDeath"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["send:3:91:100", "exit"]);
@@ -84,13 +120,18 @@ export function processes(sentence: Sentence): void {
     assert.is((await peer.exit()).status, 0);
   });
 
-  sentence(92, "peer knows the process at the other end, and that it died", ["processes", "peerPid"], async (context) => {
-    const { channel, peer } = await context.connectPeer("receiver", ["hang"]);
-    await peer.line("open");
-    assert.equal(channel.peer, { alive: true, pid: peer.pid });
-    await peer.kill();
-    assert.is(channel.peer.alive, false);
-  });
+  sentence(
+    92,
+    "peer knows the process at the other end, and that it died",
+    ["processes", "peerPid"],
+    async (context) => {
+      const { channel, peer } = await context.connectPeer("receiver", ["hang"]);
+      await peer.line("open");
+      assert.equal(channel.peer, { alive: true, pid: peer.pid });
+      await peer.kill();
+      assert.is(channel.peer.alive, false);
+    },
+  );
 
   sentence(93, "a channel that waits uses no timer and no CPU", [], async (context) => {
     const { sender, receiver } = await context.smallPair();

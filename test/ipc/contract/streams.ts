@@ -7,17 +7,22 @@ import type { Sentence } from "./mod.ts";
 
 /** Web streams. */
 export function streams(sentence: Sentence): void {
-  sentence(52, "readable gives every message, ends at the end and closes the channel", ["messages", "end"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const seeded = new SeededMessages(52, 2000);
-    const sending = sender.sendMany(Array.from({ length: 200 }, (_, i) => seeded.at(i))).then(() => sender.close());
-    assert.is(receiver.readable, receiver.readable);
-    let received = 0;
-    for await (const message of receiver.readable) seeded.verify(received++, message);
-    assert.is(received, 200);
-    await sending;
-    assert.ok(receiver.closed);
-  });
+  sentence(
+    52,
+    "readable gives every message, ends at the end and closes the channel",
+    ["messages", "end"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const seeded = new SeededMessages(52, 2000);
+      const sending = sender.sendMany(Array.from({ length: 200 }, (_, i) => seeded.at(i))).then(() => sender.close());
+      assert.is(receiver.readable, receiver.readable);
+      let received = 0;
+      for await (const message of receiver.readable) seeded.verify(received++, message);
+      assert.is(received, 200);
+      await sending;
+      assert.ok(receiver.closed);
+    },
+  );
 
   sentence(53, "readable reads nothing ahead, and cancelling it closes the channel", ["messages"], async (context) => {
     const { sender, receiver } = await context.pair();

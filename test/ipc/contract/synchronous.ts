@@ -26,16 +26,21 @@ export function synchronous(sentence: Sentence): void {
     assert.equal(receiver.receiveSync({ timeout: 10_000 }), bytes(1));
   });
 
-  sentence(41, "a sendSync() whose time is over is IPC_TIMEOUT, and nothing was sent", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const sent = context.fill(sender);
-    for (const timeout of [0, 1, 30]) {
-      await failsWith("IPC_TIMEOUT", () => sender.sendSync(LARGE, { timeout }), /^sendSync\(\) on /);
-    }
-    assert.equal(await receiveAll(receiver, sent.length), sent);
-    sender.sendSync(bytes(1));
-    assert.equal(await receiver.receive(), bytes(1));
-  });
+  sentence(
+    41,
+    "a sendSync() whose time is over is IPC_TIMEOUT, and nothing was sent",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      for (const timeout of [0, 1, 30]) {
+        await failsWith("IPC_TIMEOUT", () => sender.sendSync(LARGE, { timeout }), /^sendSync\(\) on /);
+      }
+      assert.equal(await receiveAll(receiver, sent.length), sent);
+      sender.sendSync(bytes(1));
+      assert.equal(await receiver.receive(), bytes(1));
+    },
+  );
 
   sentence(42, "a call that blocks goes behind the calls that wait already", ["messages"], async (context) => {
     const { sender, receiver } = await context.pair();
@@ -58,7 +63,8 @@ export function synchronous(sentence: Sentence): void {
   sentence(43, "receiveSync() blocks until another process sends", ["processes", "messages"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["await", "send:500:43:4000", "close"]);
     const seeded = new SeededMessages(43, 4000);
-    await peer.say("go");
+    await peer.line("awaiting");
+    peer.resume();
     for (let i = 0; i < 500; i++) seeded.verify(i, channel.receiveSync() as Uint8Array);
     if (context.supports.end) assert.is(channel.receiveSync(), undefined);
   });
@@ -67,9 +73,10 @@ export function synchronous(sentence: Sentence): void {
     const steps = ["await", "receive:500:44:4000"];
     const { channel, peer } = await context.connectPeer("receiver", steps, context.factory.small);
     const seeded = new SeededMessages(44, 4000);
+    await peer.line("awaiting");
     let i = 0;
     while (channel.trySend(seeded.at(i))) i++;
-    await peer.say("go");
+    peer.resume();
     for (; i < 500; i++) channel.sendSync(seeded.at(i));
     // what trySend has only begun is finished when the thread is free
     await peer.line("done receive:500:44:4000");

@@ -38,24 +38,34 @@ export function trying(sentence: Sentence): void {
     assert.equal(await receiveAll(receiver, 2), [LARGE, bytes(3)]);
   });
 
-  sentence(23, "tryReceive() gives undefined while a receive() waits, and never overtakes it", ["messages"], async (context) => {
-    const { sender, receiver } = await context.pair();
-    const waits = receiver.receive();
-    assert.ok(sender.trySend(bytes(1)));
-    assert.ok(sender.trySend(bytes(2)));
-    assert.is(receiver.tryReceive(), undefined);
-    assert.equal(await waits, bytes(1));
-    assert.equal(receiver.tryReceive(), bytes(2));
-  });
+  sentence(
+    23,
+    "tryReceive() gives undefined while a receive() waits, and never overtakes it",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      const waits = receiver.receive();
+      assert.ok(sender.trySend(bytes(1)));
+      assert.ok(sender.trySend(bytes(2)));
+      assert.is(receiver.tryReceive(), undefined);
+      assert.equal(await waits, bytes(1));
+      assert.equal(receiver.tryReceive(), bytes(2));
+    },
+  );
 
-  sentence(24, "what trySend() has taken follows in the background when it is longer than the room", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const length = Math.min(5 * (sender.stats().capacityBytes ?? 4096), sender.maxMessageBytes);
-    const seeded = new SeededMessages(24, length, length);
-    assert.ok(sender.trySend(seeded.at(0)));
-    const behind = sender.send(bytes(1));
-    seeded.verify(0, (await receiver.receive()) as Uint8Array);
-    assert.equal(await receiver.receive(), bytes(1));
-    await behind;
-  });
+  sentence(
+    24,
+    "what trySend() has taken follows in the background when it is longer than the room",
+    ["messages"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const length = Math.min(5 * (sender.stats().capacityBytes ?? 4096), sender.maxMessageBytes);
+      const seeded = new SeededMessages(24, length, length);
+      assert.ok(sender.trySend(seeded.at(0)));
+      const behind = sender.send(bytes(1));
+      seeded.verify(0, (await receiver.receive()) as Uint8Array);
+      assert.equal(await receiver.receive(), bytes(1));
+      await behind;
+    },
+  );
 }

@@ -30,7 +30,11 @@ export function waiting(sentence: Sentence): void {
     const { sender, receiver } = await context.smallPair();
     const sent = context.fill(sender);
     for (const timeout of [0, 1, 30]) {
-      await failsWith("IPC_TIMEOUT", sender.send(LARGE, { timeout }), new RegExp(`^send\\(\\) on .* within ${timeout} ms`));
+      await failsWith(
+        "IPC_TIMEOUT",
+        sender.send(LARGE, { timeout }),
+        new RegExp(`^send\\(\\) on .* within ${timeout} ms`),
+      );
     }
     assert.equal(await receiveAll(receiver, sent.length), sent);
     await sender.send(bytes(1), { timeout: 10_000 });
@@ -101,7 +105,9 @@ export function waiting(sentence: Sentence): void {
     await failsWith("IPC_TIMEOUT", receives[2] as Promise<unknown>);
     await sender.send(bytes(1));
     await sender.send(bytes(2));
-    const codes = (await outcomes).map((outcome) => (outcome.status === "fulfilled" ? outcome.value : outcome.reason.code));
+    const codes = (await outcomes).map((outcome) =>
+      outcome.status === "fulfilled" ? outcome.value : outcome.reason.code,
+    );
     assert.equal(codes, [bytes(1), "IPC_ABORTED", "IPC_TIMEOUT", bytes(2)]);
 
     const sent = context.fill(sender);

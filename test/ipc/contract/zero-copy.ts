@@ -61,78 +61,97 @@ export function zeroCopy(sentence: Sentence): void {
     assert.ok(receiver.ended);
   });
 
-  sentence(60, "while a claim or a peek is open, calls that can wait do, and others are a TypeError", ["zeroCopy"], async (context) => {
-    const { sender, receiver } = await context.pair();
-    const claim = await sender.claim(2);
-    const sends = [sender.send(bytes(3)), sender.sendMany([bytes(4), bytes(5)])];
-    assert.ok(await isPending(Promise.race(sends)));
-    await failsWith("TypeError", () => sender.trySend(bytes(9)), /a claim is open\. Call commit\(\) or abort\(\) first/);
-    await failsWith("TypeError", () => sender.sendSync(bytes(9)), /a claim is open/);
-    await failsWith("TypeError", () => sender.tryClaim(1), /a claim is open/);
-    await failsWith("TypeError", sender.claim(1), /a claim is open/);
-    await failsWith("RangeError", () => sender.commit(3), /the length 3, but the claim has 2 bytes/);
-    claim.set([1, 2]);
-    sender.commit();
-    await Promise.all(sends);
-    await failsWith("TypeError", () => sender.commit(), /there is no claim/);
-    await failsWith("TypeError", () => sender.abort(), /there is no claim/);
+  sentence(
+    60,
+    "while a claim or a peek is open, calls that can wait do, and others are a TypeError",
+    ["zeroCopy"],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      const claim = await sender.claim(2);
+      const sends = [sender.send(bytes(3)), sender.sendMany([bytes(4), bytes(5)])];
+      assert.ok(await isPending(Promise.race(sends)));
+      await failsWith(
+        "TypeError",
+        () => sender.trySend(bytes(9)),
+        /a claim is open\. Call commit\(\) or abort\(\) first/,
+      );
+      await failsWith("TypeError", () => sender.sendSync(bytes(9)), /a claim is open/);
+      await failsWith("TypeError", () => sender.tryClaim(1), /a claim is open/);
+      await failsWith("TypeError", sender.claim(1), /a claim is open/);
+      await failsWith("RangeError", () => sender.commit(3), /the length 3, but the claim has 2 bytes/);
+      claim.set([1, 2]);
+      sender.commit();
+      await Promise.all(sends);
+      await failsWith("TypeError", () => sender.commit(), /there is no claim/);
+      await failsWith("TypeError", () => sender.abort(), /there is no claim/);
 
-    await failsWith("TypeError", () => receiver.release(), /no message is peeked at/);
-    assert.equal((await receiver.peek())?.slice(), bytes(1, 2));
-    const receives = [receiver.receive(), receiver.receive()];
-    assert.ok(await isPending(Promise.race(receives)));
-    await failsWith("TypeError", () => receiver.tryReceive(), /Call release\(\) first/);
-    await failsWith("TypeError", () => receiver.receiveSync(), /Call release\(\) first/);
-    await failsWith("TypeError", () => receiver.tryPeek(), /Call release\(\) first/);
-    await failsWith("TypeError", receiver.peek(), /Call release\(\) first/);
-    receiver.release();
-    assert.equal(await Promise.all(receives), [bytes(3), bytes(4)]);
-    assert.equal(await receiver.receive(), bytes(5));
-  });
+      await failsWith("TypeError", () => receiver.release(), /no message is peeked at/);
+      assert.equal((await receiver.peek())?.slice(), bytes(1, 2));
+      const receives = [receiver.receive(), receiver.receive()];
+      assert.ok(await isPending(Promise.race(receives)));
+      await failsWith("TypeError", () => receiver.tryReceive(), /Call release\(\) first/);
+      await failsWith("TypeError", () => receiver.receiveSync(), /Call release\(\) first/);
+      await failsWith("TypeError", () => receiver.tryPeek(), /Call release\(\) first/);
+      await failsWith("TypeError", receiver.peek(), /Call release\(\) first/);
+      receiver.release();
+      assert.equal(await Promise.all(receives), [bytes(3), bytes(4)]);
+      assert.equal(await receiver.receive(), bytes(5));
+    },
+  );
 
-  sentence(61, "claim() waits for room and peek() for a message, in their turn, with timeout and signal", ["zeroCopy"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    await failsWith("IPC_TIMEOUT", receiver.peek({ timeout: 5 }), /^peek\(\) on /);
-    await failsWith("IPC_TIMEOUT", () => receiver.peekSync({ timeout: 5 }), /^peekSync\(\) on /);
-    await failsWith("IPC_ABORTED", receiver.peek({ signal: AbortSignal.abort() }));
-    const sent = context.fill(sender);
-    assert.is(sender.tryClaim(600), undefined);
-    await failsWith("IPC_TIMEOUT", sender.claim(600, { timeout: 5 }), /^claim\(\) on /);
-    await failsWith("IPC_TIMEOUT", () => sender.claimSync(600, { timeout: 5 }), /^claimSync\(\) on /);
-    const before = sender.send(LARGE);
-    const claims = sender.claim(600);
-    const after = sender.send(bytes(3));
-    assert.ok(await isPending(claims));
-    assert.equal(await receiveAll(receiver, sent.length), sent);
-    await before;
-    (await claims).fill(2);
-    assert.ok(await isPending(after));
-    sender.commit();
-    await after;
-    assert.equal(await receiveAll(receiver, 3), [LARGE, new Uint8Array(600).fill(2), bytes(3)]);
-    const peeks = receiver.peek();
-    await sender.send(bytes(4));
-    assert.equal((await peeks)?.slice(), bytes(4));
-    receiver.release();
-  });
+  sentence(
+    61,
+    "claim() waits for room and peek() for a message, in their turn, with timeout and signal",
+    ["zeroCopy"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      await failsWith("IPC_TIMEOUT", receiver.peek({ timeout: 5 }), /^peek\(\) on /);
+      await failsWith("IPC_TIMEOUT", () => receiver.peekSync({ timeout: 5 }), /^peekSync\(\) on /);
+      await failsWith("IPC_ABORTED", receiver.peek({ signal: AbortSignal.abort() }));
+      const sent = context.fill(sender);
+      assert.is(sender.tryClaim(600), undefined);
+      await failsWith("IPC_TIMEOUT", sender.claim(600, { timeout: 5 }), /^claim\(\) on /);
+      await failsWith("IPC_TIMEOUT", () => sender.claimSync(600, { timeout: 5 }), /^claimSync\(\) on /);
+      const before = sender.send(LARGE);
+      const claims = sender.claim(600);
+      const after = sender.send(bytes(3));
+      assert.ok(await isPending(claims));
+      assert.equal(await receiveAll(receiver, sent.length), sent);
+      await before;
+      (await claims).fill(2);
+      assert.ok(await isPending(after));
+      sender.commit();
+      await after;
+      assert.equal(await receiveAll(receiver, 3), [LARGE, new Uint8Array(600).fill(2), bytes(3)]);
+      const peeks = receiver.peek();
+      await sender.send(bytes(4));
+      assert.equal((await peeks)?.slice(), bytes(4));
+      receiver.release();
+    },
+  );
 
-  sentence(62, "a claim that could never fit is refused, and so is one on a channel without memory of its own", [], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    if (context.supports.zeroCopy) {
-      await failsWith("IPC_TOO_LARGE", sender.claim(10 * (sender.stats().capacityBytes ?? 2 ** 28)));
-      for (const length of [-1, 1.5, Number.NaN, "1" as unknown as number]) {
-        await failsWith("RangeError", sender.claim(length), /must be a whole number of bytes/);
+  sentence(
+    62,
+    "a claim that could never fit is refused, and so is one on a channel without memory of its own",
+    [],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      if (context.supports.zeroCopy) {
+        await failsWith("IPC_TOO_LARGE", sender.claim(10 * (sender.stats().capacityBytes ?? 2 ** 28)));
+        for (const length of [-1, 1.5, Number.NaN, "1" as unknown as number]) {
+          await failsWith("RangeError", sender.claim(length), /must be a whole number of bytes/);
+        }
+      } else {
+        const remedy = /no memory of its own to .*\. Call (send|receive)\(\)/;
+        await failsWith("IPC_UNSUPPORTED", sender.claim(1), remedy);
+        await failsWith("IPC_UNSUPPORTED", () => sender.tryClaim(1), remedy);
+        await failsWith("IPC_UNSUPPORTED", () => sender.claimSync(1), remedy);
+        await failsWith("IPC_UNSUPPORTED", receiver.peek(), remedy);
+        await failsWith("IPC_UNSUPPORTED", () => receiver.tryPeek(), remedy);
+        await failsWith("IPC_UNSUPPORTED", () => receiver.peekSync(), remedy);
       }
-    } else {
-      const remedy = /no memory of its own to .*\. Call (send|receive)\(\)/;
-      await failsWith("IPC_UNSUPPORTED", sender.claim(1), remedy);
-      await failsWith("IPC_UNSUPPORTED", () => sender.tryClaim(1), remedy);
-      await failsWith("IPC_UNSUPPORTED", () => sender.claimSync(1), remedy);
-      await failsWith("IPC_UNSUPPORTED", receiver.peek(), remedy);
-      await failsWith("IPC_UNSUPPORTED", () => receiver.tryPeek(), remedy);
-      await failsWith("IPC_UNSUPPORTED", () => receiver.peekSync(), remedy);
-    }
-    await sender.send(bytes(1));
-    assert.equal(await receiver.receive(), bytes(1));
-  });
+      await sender.send(bytes(1));
+      assert.equal(await receiver.receive(), bytes(1));
+    },
+  );
 }
