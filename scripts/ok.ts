@@ -11,6 +11,7 @@ const STEPS: [name: string, ...command: string[]][] = [
   ["layers", "scripts/check-layers.ts"],
   ["build", "scripts/build.ts"],
   ["exports", "scripts/check-exports.ts"],
+  ["table of transports", "scripts/adapters-table.ts", "--check"],
   ["docs", "scripts/check-docs.ts"],
   ["examples", "scripts/check-examples.ts"],
   ["tests", "scripts/test.ts"],

@@ -82,7 +82,10 @@ export class Sending {
     const message = this.encode("sendSync()", value);
     this.refuseWhileHeld("sendSync()");
     const result = this.turns.idle ? this.#link.tryWrite(message, true) : undefined;
-    if (result === TAKEN) return this.count(message.length);
+    if (result === TAKEN) {
+      this.count(message.length);
+      return;
+    }
     this.uncork();
     this.turns.waitSync(this.#messageTurn("sendSync()", message, result === BEGUN), options.timeout);
   }

@@ -138,9 +138,12 @@ export class Turns {
 
   /** Starts the time limit and the signal of a call. */
   #limit(entry: Entry, { timeout = Number.POSITIVE_INFINITY, signal }: WaitOptions): void {
-    if (signal?.aborted) return this.#cancel(entry, abortedError(this.#describe(entry.turn), signal));
-    if (timeout === 0) return this.#cancel(entry, timeoutError(this.#describe(entry.turn), timeout));
     if (timeout === Number.POSITIVE_INFINITY && signal === undefined) return;
+    if (signal?.aborted || timeout === 0) {
+      const what = this.#describe(entry.turn);
+      this.#cancel(entry, signal?.aborted ? abortedError(what, signal) : timeoutError(what, timeout));
+      return;
+    }
     let timer: ReturnType<typeof setTimeout> | undefined;
     const aborted = () => this.#cancel(entry, abortedError(this.#describe(entry.turn), signal as AbortSignal));
     const end = performance.now() + timeout;

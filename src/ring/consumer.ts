@@ -350,6 +350,22 @@ export class RingConsumer {
   }
 
   /**
+   * One look before sleeping, for a caller that spins a little: cheap, and without side effects. A plain look, except for each 16th, see
+   * the note on polling in docs/ring-layout.md. Call `flush()` before the first one.
+   *
+   * @returns true if there is something to read or the producer has closed, so that `prepareWait` would say false
+   */
+  poll(): boolean {
+    if (this.#size !== NOTHING || this.#held !== undefined) return true;
+    const words = this.#words;
+    if ((++this.#looks & 15) !== 0) return words[this.#headWord] !== this.#tail;
+    // Pair with the stores in producer.ts flush and close
+    return (
+      Atomics.load(words, this.#headWord) !== this.#tail || Atomics.load(words, this.#peerStateWord) === STATE_CLOSED
+    );
+  }
+
+  /**
    * Announces that this end is about to sleep until there is something to read. Everything released is given back first.
    *
    * @param mode how it will sleep: 1 in futex(2) on the word at `waiterOffset` while that is 1; 2 until its bell rings

@@ -350,6 +350,22 @@ export class RingProducer {
   }
 
   /**
+   * One look before sleeping, for a caller that spins a little: cheap, and without side effects. A plain look, except for each 16th, see
+   * the note on polling in docs/ring-layout.md. Call `flush()` before the first one.
+   *
+   * @returns true if the consumer has moved since the ring was last found full, or has closed, so that `prepareWait` would say false
+   */
+  poll(): boolean {
+    if (!this.#stalled) return true;
+    const words = this.#words;
+    if ((++this.#looks & 15) !== 0) return words[this.#tailWord] !== this.#tail;
+    // Pair with the stores in consumer.ts flush and close
+    return (
+      Atomics.load(words, this.#tailWord) !== this.#tail || Atomics.load(words, this.#peerStateWord) === STATE_CLOSED
+    );
+  }
+
+  /**
    * Announces that this end is about to sleep until there is room. Everything committed is published first.
    *
    * @param mode how it will sleep: 1 in futex(2) on the word at `waiterOffset` while that is 1; 2 until its bell rings

@@ -84,6 +84,10 @@ test("2. 64-bit integers are numbers, from one end of the safe range to the othe
     assert.is(c.labs(value), Math.abs(value));
     assert.is(c.labs(-value), Math.abs(value));
   }
+  for (const type of ["i64", "u64", "usize", "isize", "pointer"] as const) {
+    for (const value of [0, 2 ** 31, 2 ** 32 + 1, 2 ** 47 - 1])
+      assert.is(bind("labs", [type], "i64")(value), value, type);
+  }
   const unsigned = bind("strtoull", ["buffer", "pointer", "i32"], "u64");
   const size = bind("strtoul", ["buffer", "pointer", "i32"], "usize");
   for (const value of [0, 2 ** 31, 2 ** 32 - 1, 2 ** 40, Number.MAX_SAFE_INTEGER]) {

@@ -33,8 +33,7 @@ function bindOne(
   const causes: unknown[] = [];
   for (const libraryName of LIBRARY_NAMES) {
     try {
-      const { [name]: bound } = bindFrom(libraryName, { [name]: signature });
-      if (bound !== undefined) return bound;
+      return bindFrom(libraryName, { [name]: signature })[name] as NativeFunction;
     } catch (error) {
       causes.push(error);
     }

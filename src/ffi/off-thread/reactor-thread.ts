@@ -4,13 +4,16 @@
  */
 import { workerData } from "node:worker_threads";
 import { epollWait } from "../epoll.ts";
-import { close } from "../fd.ts";
+import { close, write } from "../fd.ts";
 import { entryAt, HEAD, QUEUE_ENTRIES, type ReactorThreadData, STOP_TOKEN, TAIL } from "./reactor-queue.ts";
 
 const { queue, epoll, stopper, longestSleep } = workerData as ReactorThreadData;
 const words = new Int32Array(queue);
 let head = 0;
 
+// adds nothing, but binds the functions: koffi aborts the process when that is interrupted by the end of the thread, which comes at any
+// time after the stop
+write(stopper, new BigUint64Array(1));
 while (sleepAndReport());
 close(epoll);
 close(stopper);

@@ -41,6 +41,8 @@ export function startThread({ name, file, data, stop, crashed }: ThreadDefinitio
   const worker = new Worker(new URL(built ? file.replace(/\.ts$/, ".js") : file, import.meta.url), {
     name,
     workerData: data,
+    // not the process's flags: --input-type (as of `node --input-type=module -e`) refuses a file, and preloaded modules have no business here
+    execArgv: [],
   });
   worker.unref();
   stops.add(stop);

@@ -5,19 +5,36 @@ import { WAIT_BELL } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import type { Presence } from "../presence.ts";
 
-/** What a ring's producer and consumer have in common for sleeping. */
+/** What a ring's producer and consumer have in common for sleeping. Without `poll` there is no spinning. */
 interface Sleeper {
+  flush?(): void;
+  poll?(): boolean;
   prepareWait(mode: WaitMode): boolean;
   cancelWait(): boolean;
 }
 
+/** Longest time to spin before sleeping, in milliseconds: about what it costs both sides to sleep and to wake. */
+const LONGEST_SPIN = 0.05;
+/** Where spinning begins again once a sleep was short. */
+const FIRST_SPIN = 0.01;
+/** Below it spinning is not worth a look at the clock. */
+const SHORTEST_SPIN = 0.001;
+/** A sleep that spinning of the longest kind would nearly have saved. */
+const SHORT_SLEEP = 0.1;
+/** Looks between two looks at the clock. */
+const LOOKS = 64;
+
 /**
  * Parks one end of a ring on its bell, on the event loop or on the thread. It returns when the peer rang, came to its end or died, or
  * when there was something to do already; the caller tries again and sees what it was.
+ *
+ * Before it sleeps it spins, for a time that doubles when spinning was enough and halves when it was not; so a peer that is busy is met
+ * without a system call, and an idle end soon sleeps at once.
  */
 export class BellWaiter {
   readonly #presence: Presence;
   #waiter: FdWaiter | undefined;
+  #spin = FIRST_SPIN;
 
   constructor(presence: Presence) {
     this.#presence = presence;
@@ -25,24 +42,26 @@ export class BellWaiter {
 
   async park(sleeper: Sleeper, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    if (!sleeper.prepareWait(WAIT_BELL)) return;
+    if (this.#spins(sleeper) || !sleeper.prepareWait(WAIT_BELL)) return;
+    const asleep = performance.now();
     try {
       // after the waiter word is set, so that a peer that dies from here on hangs up the bell
       if (this.#presence.peerState() === "dead") return;
       this.#waiter ??= new FdWaiter(this.#presence.bell, "read");
       await this.#waiter.wait(signal);
     } finally {
-      this.#wake(sleeper);
+      this.#wake(sleeper, asleep);
     }
   }
 
   parkSync(sleeper: Sleeper, timeout: number): boolean {
-    if (!sleeper.prepareWait(WAIT_BELL)) return true;
+    if (this.#spins(sleeper) || !sleeper.prepareWait(WAIT_BELL)) return true;
+    const asleep = performance.now();
     try {
       if (this.#presence.peerState() === "dead") return true;
       return pollOne(this.#presence.bell, POLLIN, timeout) !== 0;
     } finally {
-      this.#wake(sleeper);
+      this.#wake(sleeper, asleep);
     }
   }
 
@@ -59,7 +78,26 @@ export class BellWaiter {
     this.#presence.renewBell();
   }
 
-  #wake(sleeper: Sleeper): void {
+  /** Looks for a while whether there is something to do, and learns from it. */
+  #spins(sleeper: Sleeper): boolean {
+    // nothing can change while this thread spins when the peer is on it
+    if (sleeper.poll === undefined || this.#spin < SHORTEST_SPIN || this.#presence.peerPid === process.pid)
+      return false;
+    sleeper.flush?.();
+    const end = performance.now() + this.#spin;
+    do {
+      for (let look = 0; look < LOOKS; look++) {
+        if (!sleeper.poll()) continue;
+        this.#spin = Math.min(this.#spin * 2, LONGEST_SPIN);
+        return true;
+      }
+    } while (performance.now() < end);
+    this.#spin /= 2;
+    return false;
+  }
+
+  #wake(sleeper: Sleeper, asleep: number): void {
+    if (performance.now() - asleep < SHORT_SLEEP) this.#spin = Math.max(this.#spin, FIRST_SPIN);
     if (!this.#presence.isOpen) return;
     sleeper.cancelWait();
     this.settle();

@@ -69,7 +69,8 @@ export class RingReceiver implements Link {
       this.#emptyTries = 0;
       return message;
     }
-    if (this.#mayHaveEnded()) return this.#consumer.tryPop() ?? this.#end();
+    if (this.#mayHaveEnded())
+      return this.#consumer.tryPop() ?? (this.#consumer.available > 0 ? undefined : this.#end());
     return undefined;
   }
 

@@ -147,4 +147,27 @@ export function closing(sentence: Sentence): void {
     assert.ok(sender.closed);
     assert.ok(receiver.closed);
   });
+
+  sentence(
+    94,
+    "abandon() ends a sender at once, and its receiver does not take what came for all",
+    ["messages", "peerDeath"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      const waits = failsWith("IPC_CLOSED", sender.send(LARGE));
+      sender.abandon();
+      await waits;
+      assert.ok(sender.closed);
+      await failsWith("IPC_CLOSED", sender.send(bytes(1)));
+      await sender.close();
+      let received = 0;
+      await failsWith("IPC_PEER_GONE", async () => {
+        for await (const message of receiver) assert.equal(message, sent[received++]);
+      });
+      assert.is(await receiver.receive(), undefined);
+      receiver.abandon();
+      assert.ok(receiver.closed);
+    },
+  );
 }

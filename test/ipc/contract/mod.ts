@@ -59,7 +59,7 @@ export function channelContract(name: string, factory: ChannelFactory): void {
 
   test.before(async () => {
     const { sender, receiver } = await factory.makePair({});
-    context = new ContractContext(factory, sender.supports);
+    context = new ContractContext(factory, sender);
     await sender.close();
     await receiver.close();
   });

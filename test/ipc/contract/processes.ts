@@ -145,4 +145,19 @@ export function processes(sentence: Sentence): void {
     await sender.send(bytes(1));
     assert.equal(await waits, bytes(1));
   });
+
+  sentence(
+    95,
+    "what trySend() has taken keeps its process alive until it is handed over",
+    ["processes", "messages", "peerDeath"],
+    async (context) => {
+      const most = Math.min(300_000, context.maxMessageBytes);
+      const steps = [`try-send:1:95:${most}`];
+      const { channel, peer } = await context.connectPeer("sender", steps, context.factory.small);
+      await peer.line(`done ${steps[0]}`);
+      new SeededMessages(95, most).verify(0, (await channel.receive()) as Uint8Array);
+      await failsWith("IPC_PEER_GONE", channel.receive());
+      assert.is((await peer.exit()).status, 0);
+    },
+  );
 }

@@ -1,4 +1,5 @@
-// runtimes: node20 node26 - only there an environment variable can make a thread fail to start
+// runtimes: node20 node26 - only there an environment variable can make a thread fail to start, and flags are handed on to threads
+import { spawnSync } from "node:child_process";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { IPC_PRIVATE } from "../../../src/ffi/abi/current.ts";
@@ -51,5 +52,20 @@ test(
     msgctlRemove(queue);
   }),
 );
+
+test("flags of the process, such as those of `node -e`, do not reach the thread", () => {
+  const extension = import.meta.url.endsWith(".js") ? "js" : "ts";
+  const source = (path: string) =>
+    JSON.stringify(new URL(`../../../src/ffi/${path}.${extension}`, import.meta.url).href);
+  const code = `
+    import { eventfd } from ${source("eventfd")};
+    import { waitForFd } from ${source("off-thread/reactor")};
+    await waitForFd(eventfd(1), "read");
+    console.log("ready");`;
+  const preloaded = `data:text/javascript,${encodeURIComponent('console.log("preloaded")')}`;
+  const flags = ["--expose-gc", "--import", preloaded, "--input-type=module", "--eval", code];
+  const { stdout, stderr } = spawnSync(process.execPath, flags, { encoding: "utf8", timeout: 20_000 });
+  assert.is(stdout, "preloaded\nready\n", stderr);
+});
 
 test.run();
