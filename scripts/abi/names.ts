@@ -8,18 +8,28 @@ export const HEADERS: readonly string[] = [
   "errno.h",
   "fcntl.h",
   "limits.h",
+  "mqueue.h",
   "poll.h",
+  "pthread.h",
+  "semaphore.h",
   "signal.h",
+  "spawn.h",
   "sys/epoll.h",
   "sys/eventfd.h",
   "sys/inotify.h",
   "sys/ipc.h",
   "sys/mman.h",
   "sys/msg.h",
+  "sys/resource.h",
+  "sys/sem.h",
   "sys/shm.h",
+  "sys/signalfd.h",
+  "sys/socket.h",
   "sys/stat.h",
   "sys/syscall.h",
   "sys/uio.h",
+  "sys/un.h",
+  "sys/wait.h",
   "time.h",
   "unistd.h",
   "linux/falloc.h",
@@ -54,6 +64,22 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
   "sysvipc(7)": "IPC_PRIVATE IPC_CREAT IPC_EXCL IPC_NOWAIT IPC_RMID IPC_SET IPC_STAT IPC_INFO",
   "msgop(2)": "MSG_NOERROR MSG_EXCEPT MSG_COPY MSG_STAT MSG_INFO",
   "shmop(2)": "SHM_RDONLY SHM_REMAP SHM_RND SHM_EXEC SHM_STAT SHM_INFO SHM_LOCK SHM_UNLOCK",
+  "shmget(2)": "SHM_HUGETLB SHM_NORESERVE SHM_STAT_ANY SHM_DEST SHM_LOCKED",
+  "semop(2)": "SEM_UNDO GETPID GETVAL GETALL GETNCNT GETZCNT SETVAL SETALL SEM_STAT SEM_STAT_ANY SEM_INFO",
+  "sem_overview(7)": "SEM_VALUE_MAX",
+  "pthread_mutexattr_init(3)": `PTHREAD_PROCESS_PRIVATE PTHREAD_PROCESS_SHARED PTHREAD_MUTEX_NORMAL PTHREAD_MUTEX_ERRORCHECK
+    PTHREAD_MUTEX_RECURSIVE PTHREAD_MUTEX_STALLED PTHREAD_MUTEX_ROBUST`,
+  "unix(7)":
+    "AF_UNIX SOL_SOCKET SO_ERROR SO_PASSCRED SO_PEERCRED SO_RCVBUF SO_SNDBUF SO_TYPE SCM_RIGHTS SCM_CREDENTIALS",
+  "socket(2)": "SOCK_STREAM SOCK_DGRAM SOCK_SEQPACKET SOCK_CLOEXEC SOCK_NONBLOCK SOMAXCONN SHUT_RD SHUT_WR SHUT_RDWR",
+  "recvmsg(2)": `MSG_CMSG_CLOEXEC MSG_CTRUNC MSG_DONTWAIT MSG_EOR MSG_NOSIGNAL MSG_OOB MSG_PEEK MSG_TRUNC
+    MSG_WAITALL`,
+  "splice(2)": "SPLICE_F_MOVE SPLICE_F_NONBLOCK SPLICE_F_MORE SPLICE_F_GIFT",
+  "getrlimit(2)": `RLIMIT_AS RLIMIT_CORE RLIMIT_CPU RLIMIT_DATA RLIMIT_FSIZE RLIMIT_MEMLOCK RLIMIT_MSGQUEUE RLIMIT_NICE RLIMIT_NOFILE
+    RLIMIT_NPROC RLIMIT_RSS RLIMIT_RTPRIO RLIMIT_RTTIME RLIMIT_SIGPENDING RLIMIT_STACK RLIM_INFINITY`,
+  "posix_spawn(3)": "POSIX_SPAWN_SETPGROUP POSIX_SPAWN_SETSIGDEF POSIX_SPAWN_SETSIGMASK POSIX_SPAWN_SETSID",
+  "waitpid(2)": "WNOHANG WUNTRACED WCONTINUED",
+  "signalfd(2)": "SFD_CLOEXEC SFD_NONBLOCK SI_USER SI_QUEUE SI_KERNEL SI_MESGQ SI_TIMER SI_TKILL",
   "futex(2)":
     "FUTEX_WAIT FUTEX_WAKE FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAIT_BITSET FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME",
   "signal(7)": `SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM SIGTERM
@@ -61,7 +87,7 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
     SIGSYS`,
   "sigaction(2)": `SIG_DFL SIG_IGN SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND SIG_BLOCK
     SIG_UNBLOCK SIG_SETMASK`,
-  "sigevent(3type)": "SIGEV_THREAD_ID",
+  "sigevent(3type)": "SIGEV_NONE SIGEV_SIGNAL SIGEV_THREAD_ID",
   "syscall(2)": "SYS_fstat SYS_futex SYS_gettid SYS_tgkill SYS_pidfd_open SYS_memfd_create",
   "sysconf(3)": "_SC_PAGESIZE _SC_NPROCESSORS_ONLN _SC_OPEN_MAX _SC_CLK_TCK",
   "clock_gettime(2)": "CLOCK_REALTIME CLOCK_MONOTONIC",
@@ -82,7 +108,7 @@ export const STRUCTS: Readonly<Record<string, { type: string; members: string }>
   epoll_event: { type: "struct epoll_event", members: "events data.u64 data.fd" },
   inotify_event: { type: "struct inotify_event", members: "wd mask cookie len" },
   sigaction: { type: "struct sigaction", members: "sa_handler sa_mask sa_flags" },
-  sigevent: { type: "struct sigevent", members: "sigev_signo sigev_notify _sigev_un._tid" },
+  sigevent: { type: "struct sigevent", members: "sigev_value.sival_int sigev_signo sigev_notify _sigev_un._tid" },
   itimerspec: {
     type: "struct itimerspec",
     members: "it_interval.tv_sec it_interval.tv_nsec it_value.tv_sec it_value.tv_nsec",
@@ -97,7 +123,40 @@ export const STRUCTS: Readonly<Record<string, { type: string; members: string }>
   msginfo: { type: "struct msginfo", members: "msgmax msgmnb msgmni" },
   shmid_ds: {
     type: "struct shmid_ds",
-    members: `shm_perm.uid shm_perm.gid shm_perm.cuid shm_perm.cgid shm_perm.mode shm_segsz shm_atime shm_dtime shm_ctime
-      shm_cpid shm_lpid shm_nattch`,
+    members: `shm_perm.__key shm_perm.uid shm_perm.gid shm_perm.cuid shm_perm.cgid shm_perm.mode shm_segsz shm_atime shm_dtime
+      shm_ctime shm_cpid shm_lpid shm_nattch`,
+  },
+  // as SHM_INFO is a constant
+  shm_usage: { type: "struct shm_info", members: "used_ids shm_tot shm_rss shm_swp" },
+  shminfo: { type: "struct shminfo", members: "shmmax shmmin shmmni shmseg shmall" },
+  semid_ds: {
+    type: "struct semid_ds",
+    members: `sem_perm.__key sem_perm.uid sem_perm.gid sem_perm.cuid sem_perm.cgid sem_perm.mode sem_otime sem_ctime
+      sem_nsems`,
+  },
+  sembuf: { type: "struct sembuf", members: "sem_num sem_op sem_flg" },
+  seminfo: { type: "struct seminfo", members: "semmni semmns semmsl semopm semusz semaem semvmx" },
+  sem_t: { type: "sem_t", members: "" },
+  mq_attr: { type: "struct mq_attr", members: "mq_flags mq_maxmsg mq_msgsize mq_curmsgs" },
+  pthread_mutex: { type: "pthread_mutex_t", members: "" },
+  pthread_mutexattr: { type: "pthread_mutexattr_t", members: "" },
+  pthread_cond: { type: "pthread_cond_t", members: "" },
+  pthread_condattr: { type: "pthread_condattr_t", members: "" },
+  pthread_rwlock: { type: "pthread_rwlock_t", members: "" },
+  pthread_rwlockattr: { type: "pthread_rwlockattr_t", members: "" },
+  sockaddr_un: { type: "struct sockaddr_un", members: "sun_family sun_path" },
+  msghdr: {
+    type: "struct msghdr",
+    members: "msg_name msg_namelen msg_iov msg_iovlen msg_control msg_controllen msg_flags",
+  },
+  cmsghdr: { type: "struct cmsghdr", members: "cmsg_len cmsg_level cmsg_type" },
+  ucred: { type: "struct ucred", members: "pid uid gid" },
+  rlimit: { type: "struct rlimit", members: "rlim_cur rlim_max" },
+  posix_spawn_file_actions: { type: "posix_spawn_file_actions_t", members: "" },
+  posix_spawnattr: { type: "posix_spawnattr_t", members: "" },
+  siginfo: { type: "siginfo_t", members: "si_signo si_errno si_code si_pid si_uid si_value.sival_int" },
+  signalfd_siginfo: {
+    type: "struct signalfd_siginfo",
+    members: "ssi_signo ssi_errno ssi_code ssi_pid ssi_uid ssi_int",
   },
 };

@@ -70,6 +70,7 @@ class StandardOutput implements Output {
   async close(): Promise<void> {}
 }
 
-function isClosed(error: NodeJS.ErrnoException): boolean {
-  return error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED";
+/** Also for a socket, which some programs give a child as its standard output. */
+function isClosed({ code }: NodeJS.ErrnoException): boolean {
+  return code === "EPIPE" || code === "ECONNRESET" || code === "ERR_STREAM_DESTROYED";
 }

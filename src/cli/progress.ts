@@ -13,6 +13,8 @@ export interface ProgressOptions {
   readonly title: string;
   /** Bytes in all; a counter is drawn where that is not known. */
   readonly size: number | undefined;
+  /** Draw bytes per second. */
+  readonly rate?: boolean;
   /** Take the bar away at the end. */
   readonly clear?: boolean;
 }
@@ -21,14 +23,14 @@ export interface ProgressOptions {
 const INTERVAL = 100;
 
 /** Draws on standard error; draws nothing when that is no terminal. */
-export async function openProgress({ title, size, clear = false }: ProgressOptions): Promise<Progress> {
+export async function openProgress({ title, size, rate = true, clear = false }: ProgressOptions): Promise<Progress> {
   if (process.stderr.isTTY !== true) return NO_PROGRESS;
   const { default: cliProgress } = await import("cli-progress");
   const started = performance.now();
   const known = size !== undefined && size > 0;
   const bar = new cliProgress.SingleBar(
     {
-      format: known ? `${title} [{bar}] {percentage}% {amount} {rate}` : `${title} {amount} {rate}`,
+      format: `${title}${known ? " [{bar}] {percentage}%" : ""} {amount}${rate ? " {rate}" : ""}`,
       stream: process.stderr,
       clearOnComplete: clear,
       gracefulExit: false,
@@ -41,7 +43,7 @@ export async function openProgress({ title, size, clear = false }: ProgressOptio
   const tokens = (bytes: number) => {
     const seconds = (performance.now() - started) / 1000;
     const amount = known ? `${formatBytes(bytes)} of ${formatBytes(size)}` : formatBytes(bytes);
-    return { amount, rate: seconds > 0 ? `${formatBytes(bytes / seconds)}/s` : "" };
+    return { amount, rate: `${formatBytes(seconds > 0 ? bytes / seconds : 0)}/s` };
   };
   let drawn = started;
   let last = 0;

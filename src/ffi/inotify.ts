@@ -33,6 +33,22 @@ export interface InotifyEvent {
  * @throws {SystemError} `EMFILE`, `ENFILE` the limit of open descriptors or of inotify instances
  * @throws {SystemError} `ENOMEM` no memory in the kernel
  * @see https://man7.org/linux/man-pages/man2/inotify_init1.2.html
+ *
+ * @example See a file appear
+ * ```ts
+ * import { rmSync, writeFileSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { close, decodeInotifyEvents, IN_CREATE, inotifyAddWatch, inotifyInit1, read } from "millrace/ffi";
+ *
+ * const inotify = inotifyInit1();
+ * inotifyAddWatch(inotify, tmpdir(), IN_CREATE);
+ * writeFileSync(`${tmpdir()}/appears`, "");
+ * const bytes = new Uint8Array(4096);
+ * const events = decodeInotifyEvents(bytes.subarray(0, read(inotify, bytes)));
+ * console.log(events[0]?.name); // appears
+ * rmSync(`${tmpdir()}/appears`);
+ * close(inotify);
+ * ```
  */
 export function inotifyInit1(flags = 0): number {
   checkInt32("flags", flags);

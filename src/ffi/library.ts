@@ -37,7 +37,9 @@ export type NativeType = "void" | "i32" | "u32" | "i64" | "u64" | "usize" | "isi
 
 /** A C prototype. */
 export interface Signature {
+  /** Types of the parameters, in order. Those of a variadic function's call as well: on Linux, x86-64 and arm64, it is passed the same. */
   readonly parameters: readonly NativeType[];
+  /** Type of the result. Prefer `i32` where the values allow it: 64-bit results cost a BigInt on Deno and `node:ffi`. */
   readonly result: NativeType;
 }
 

@@ -1,11 +1,3 @@
-import { F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_UNLCK, F_WRLCK, FLOCK, SEEK_SET } from "./abi/current.ts";
-import { EACCES, EAGAIN, EINTR } from "./abi/errno.ts";
-import { lazyBind } from "./bind.ts";
-import { checkInt32, checkInteger } from "./check.ts";
-import { scratch } from "./scratch.ts";
-import { clear, getMember, setMember } from "./struct.ts";
-import { failedCall, lastErrno, SystemError } from "./system-error.ts";
-
 /**
  * Open-file-description locks on ranges of bytes. Such a lock belongs to the open file, not to the process: it conflicts with
  * locks of other opens in the same process too, is shared by duplicated and inherited descriptors, and goes when the last of
@@ -13,6 +5,13 @@ import { failedCall, lastErrno, SystemError } from "./system-error.ts";
  *
  * @see https://man7.org/linux/man-pages/man2/F_OFD_SETLK.2const.html
  */
+import { F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_UNLCK, F_WRLCK, FLOCK, SEEK_SET } from "./abi/current.ts";
+import { EACCES, EAGAIN, EINTR } from "./abi/errno.ts";
+import { lazyBind } from "./bind.ts";
+import { checkInt32, checkInteger } from "./check.ts";
+import { scratch } from "./scratch.ts";
+import { clear, getMember, setMember } from "./struct.ts";
+import { failedCall, lastErrno, SystemError } from "./system-error.ts";
 
 const calls = lazyBind({
   fcntl: { parameters: ["i32", "i32", "buffer"], result: "i32" },

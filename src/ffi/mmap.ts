@@ -1,15 +1,13 @@
-import { lazyBind } from "./bind.ts";
-import { checkInt32, checkInteger, checkSize } from "./check.ts";
-import { failedCall } from "./system-error.ts";
-
 /**
  * Mappings by native address. Nothing here gives JavaScript a view of the memory, nor keeps track of it: `src/memory` does that.
  * A wrong address or length destroys other memory of the process, and the process with it.
  */
+import { lazyBind } from "./bind.ts";
+import { checkInt32, checkInteger, checkSize } from "./check.ts";
+import { failedCall } from "./system-error.ts";
 
 const calls = lazyBind({
-  // isize, so that MAP_FAILED is -1; no address of a process is beyond 2^47
-  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "isize" },
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   mprotect: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   msync: { parameters: ["pointer", "usize", "i32"], result: "i32" },

@@ -1,3 +1,4 @@
+/** System V message queues. A message is a `struct msgbuf`: its type, a positive `long`, then its bytes. */
 import { IPC_RMID, IPC_SET, IPC_STAT, MSGBUF, MSQID_DS } from "./abi/current.ts";
 import { EAGAIN, EINTR, ENOMSG } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
@@ -7,8 +8,6 @@ import { INTERRUPTED, WOULD_BLOCK } from "./results.ts";
 import { scratch } from "./scratch.ts";
 import { getMember, setMember } from "./struct.ts";
 import { failedCall, lastErrno, SystemError } from "./system-error.ts";
-
-/** System V message queues. A message is a `struct msgbuf`: its type, a positive `long`, then its bytes. */
 
 const calls = lazyBind({
   ftok: { parameters: ["buffer", "i32"], result: "i32" },
@@ -125,6 +124,22 @@ export function msgsnd(queue: number, message: ArrayBufferView, length: number, 
  * @throws {SystemError} `EINVAL` no such queue
  * @throws {RangeError} `length` goes beyond the view
  * @see https://man7.org/linux/man-pages/man2/msgrcv.2.html
+ *
+ * @example Send a message to oneself
+ * ```ts
+ * import {
+ *   IPC_NOWAIT, IPC_PRIVATE, MSG_TEXT_OFFSET, messageType, msgctlRemove, msgget, msgrcv, msgsnd, setMessageType,
+ * } from "millrace/ffi";
+ *
+ * const queue = msgget(IPC_PRIVATE, 0o600);
+ * const message = new DataView(new ArrayBuffer(MSG_TEXT_OFFSET + 100));
+ * setMessageType(message, 7);
+ * message.setUint8(MSG_TEXT_OFFSET, 42);
+ * msgsnd(queue, message, 1, IPC_NOWAIT);
+ * const length = msgrcv(queue, message, 100, 0, IPC_NOWAIT);
+ * console.log(length, messageType(message), message.getUint8(MSG_TEXT_OFFSET)); // 1 7 42
+ * msgctlRemove(queue);
+ * ```
  */
 export function msgrcv(queue: number, message: ArrayBufferView, length: number, type: number, flags: number): number {
   checkInt32("queue", queue);

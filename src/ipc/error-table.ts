@@ -34,15 +34,6 @@ export const ERROR_TABLE: Readonly<Record<Operation, Codes>> = {
  *
  * @param message names the address, what was tried and the remedy; the failure's own text is added
  * @returns what to throw; an `IpcError` has the failure as its `cause`
- *
- * @example
- * ```ts ignore
- * try {
- *   fd = open(path, O_WRONLY);
- * } catch (error) {
- *   throw domainError("open", error, `Cannot open fifo:${path} as sender`);
- * }
- * ```
  */
 export function domainError(operation: Operation, failure: unknown, message: string): unknown {
   const errno = (failure as { code?: unknown } | null)?.code;

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
@@ -23,6 +23,7 @@ import {
   pageSize,
   posixFallocate,
   recommendedLibrary,
+  SYS_futex,
 } from "../../src/ffi/mod.ts";
 import { deadline } from "../support/deadline.ts";
 import { leakCheck } from "../support/leak-check.ts";
@@ -70,16 +71,12 @@ test(
     const file = new URL(built ? "./peers/futex-thread.js" : "./peers/futex-thread.ts", import.meta.url);
     words.fill(0);
     const results: string[] = [];
-    const workers = [1, 2, 3].map(() => new Worker(file, { workerData: { words, address } }));
+    const workers = [0, 1, 2].map((index) => new Worker(file, { workerData: { words, address, index } }));
     const ended = workers.map((worker) => new Promise<void>((resolve) => worker.once("exit", () => resolve())));
     for (const worker of workers) worker.on("message", (result) => results.push(result));
-    // they count themselves in, and then block
-    while (Atomics.load(words, 1) < 3) await setImmediate();
-    let woken = 0;
-    while (woken < 1) woken = futexWake(address, 1);
-    assert.is(woken, 1);
-    while (woken < 3) woken += futexWake(address, 2);
-    assert.is(woken, 3);
+    for (const index of [0, 1, 2]) while (!isBlocked(words[1 + index] as number)) await setImmediate();
+    assert.is(futexWake(address, 1), 1);
+    assert.is(futexWake(address, 2), 2);
     await Promise.all(ended);
     assert.equal(results, ["woken", "woken", "woken"]);
   }),
@@ -124,6 +121,13 @@ test("misuse is refused before the call", () => {
   assert.throws(() => futexWait(address, 0, Number.NaN), /timeout is NaN/);
   assert.throws(() => futexWake(address, 0.5), /count is 0.5/);
 });
+
+/** Whether that thread waits on our word. */
+function isBlocked(tid: number): boolean {
+  if (tid === 0) return false;
+  const [number, first] = readFileSync(`/proc/self/task/${tid}/syscall`, "utf8").split(" ");
+  return number === `${SYS_futex}` && first === `0x${address.toString(16)}`;
+}
 
 leakCheck(test);
 test.run();

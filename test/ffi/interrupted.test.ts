@@ -54,7 +54,7 @@ const LIMIT = 30_000;
 test(
   "open and read go on after a signal",
   deadline(LIMIT, async () => {
-    const path = join(tmpdir(), "fifo");
+    const path = join(tmpdir(), `fifo-${process.pid}`);
     mkfifo(path);
     await using peer = await startBlocked("read", path);
     await interrupt(peer, 30);
@@ -70,7 +70,7 @@ test(
 test(
   "write goes on after a signal, and says what it wrote so far",
   deadline(LIMIT, async () => {
-    const path = join(tmpdir(), "fifo");
+    const path = join(tmpdir(), `fifo-${process.pid}`);
     mkfifo(path);
     await using peer = await startBlocked("write", path);
     const fd = open(path, O_RDONLY);
@@ -92,7 +92,7 @@ test(
 test(
   "lockWait goes on after a signal, until the lock is free",
   deadline(LIMIT, async () => {
-    const path = join(tmpdir(), "locked");
+    const path = join(tmpdir(), `locked-${process.pid}`);
     const fd = open(path, O_RDWR | O_CREAT);
     assert.ok(tryLock(fd, "write", 0, 1));
     await using peer = await startBlocked("lock", path);

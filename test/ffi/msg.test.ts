@@ -25,6 +25,7 @@ import {
   setMessageType,
   WOULD_BLOCK,
 } from "../../src/ffi/mod.ts";
+import { scratch } from "../../src/ffi/scratch.ts";
 import { deadline } from "../support/deadline.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { startPeer } from "../support/peer-process.ts";
@@ -83,6 +84,9 @@ test(
     assert.equal(receive(queue, -6), [3, 3], "the lowest up to 6");
     assert.equal(receive(queue, 5, MSG_EXCEPT), [7, 7]);
     assert.equal(receive(queue, -5), [5, 5]);
+    send(queue, 2 ** 32 + 1, 8);
+    send(queue, 1, 9);
+    assert.equal(receive(queue, 2 ** 32 + 1), [2 ** 32 + 1, 8]);
   }),
 );
 
@@ -118,8 +122,8 @@ test(
       [before.qnum, before.cbytes, before.stime, before.rtime, before.lspid, before.lrpid],
       [0, 0, 0, 0, 0, 0],
     );
-    send(queue, 1, 1, 2, 3);
     send(queue, 1, 4);
+    send(queue, 1, 1, 2, 3);
     receive(queue);
     const status = msgctlStat(queue);
     const [header = "", ...rows] = readFileSync("/proc/sysvipc/msg", "utf8").trimEnd().split("\n");
@@ -142,7 +146,7 @@ test(
       assert.is(`${status[name]}`, proc[name], name);
     }
     assert.is(status.mode.toString(8), proc.perms);
-    assert.equal([status.qnum, status.cbytes, status.lspid, status.lrpid], [1, 1, getpid(), getpid()]);
+    assert.equal([status.qnum, status.cbytes, status.lspid, status.lrpid], [1, 3, getpid(), getpid()]);
     assert.equal([status.uid, status.gid], [getuid(), getgid()]);
     assert.is(status.qbytes, Number(readFileSync("/proc/sys/kernel/msgmnb", "utf8")));
   }),
@@ -153,6 +157,7 @@ test(
   withQueue((queue) => {
     send(queue, 1, 1);
     const before = msgctlStat(queue);
+    new Uint8Array(scratch.buffer).fill(255);
     msgctlSet(queue, { mode: 0o640 });
     const { mode, ctime, ...rest } = msgctlStat(queue);
     assert.is(mode, 0o640);
@@ -185,10 +190,13 @@ test("a key leads to one queue, also a key with the highest bit", () => {
   rmSync(path);
   throwsSystemError(() => msgget(key, 0), "ENOENT", "msgget");
   const queue = msgget(key, IPC_CREAT | IPC_EXCL | 0o600);
-  assert.is(msgget(key, 0), queue);
-  assert.is(msgget(key >>> 0, 0), queue, "unsigned");
-  throwsSystemError(() => msgget(key, IPC_CREAT | IPC_EXCL | 0o600), "EEXIST", "msgget");
-  msgctlRemove(queue);
+  try {
+    assert.is(msgget(key, 0), queue);
+    assert.is(msgget(key >>> 0, 0), queue, "unsigned");
+    throwsSystemError(() => msgget(key, IPC_CREAT | IPC_EXCL | 0o600), "EEXIST", "msgget");
+  } finally {
+    msgctlRemove(queue);
+  }
   throwsSystemError(() => msgget(key, 0), "ENOENT", "msgget");
 });
 

@@ -14,6 +14,7 @@ import {
   read,
   write,
 } from "../../src/ffi/mod.ts";
+import { waitReady } from "../../src/ffi/poll.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
 
@@ -81,10 +82,23 @@ test("the whole time is waited for, fractions of a millisecond too", () => {
     assert.is(pollOne(readEnd, POLLIN, timeout), 0);
     assert.ok(performance.now() - started >= timeout, `${timeout} ms`);
   }
-  // longer than a C int of milliseconds can say
   assert.is(pollOne(writeEnd, POLLOUT, 2 ** 40), POLLOUT);
   close(readEnd);
   close(writeEnd);
+});
+
+test("a time longer than a C int of milliseconds can say is waited for in parts", () => {
+  const waits: number[] = [];
+  const answers = [0, 0, 1];
+  const count = waitReady(2 ** 40, "poll", (milliseconds) => {
+    waits.push(milliseconds);
+    return answers.shift() as number;
+  });
+  assert.is(count, 1);
+  assert.equal(waits, Array(3).fill(2 ** 31 - 1));
+  const forEver: number[] = [];
+  waitReady(Number.POSITIVE_INFINITY, "poll", (milliseconds) => forEver.push(milliseconds));
+  assert.equal(forEver, [-1]);
 });
 
 test("misuse is refused before the call", () => {

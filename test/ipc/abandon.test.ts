@@ -17,7 +17,11 @@ const queueExists = () => new RegExp(`^ *${KEY} `, "m").test(readFileSync("/proc
 
 /** How to open both ends, and whether the object behind them is there. */
 const KINDS = [
-  { name: "ring", pair: () => namedPair("ring:abandoned"), exists: () => existsSync(join(objectDirectory(), "abandoned.ring")) },
+  {
+    name: "ring",
+    pair: () => namedPair("ring:abandoned"),
+    exists: () => existsSync(join(objectDirectory(), "abandoned.ring")),
+  },
   { name: "fifo", pair: () => namedPair(`fifo:${FIFO}`), exists: () => existsSync(FIFO) },
   { name: "sysv", pair: () => namedPair(`sysv:${KEY}`), exists: queueExists },
   { name: "pipe", pair: () => Channel.pipe(), exists: () => false },

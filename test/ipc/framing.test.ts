@@ -24,12 +24,17 @@ for (const name of ["length", "lines"] as const) {
   test(`${name}: what was framed comes out the same, however the reads cut it`, () => {
     const format = FRAME_FORMATS[name];
     fc.assert(
-      fc.property(fc.array(message, { maxLength: 12 }), readSizes, fc.integer({ min: 8, max: 70_000 }), (sent, sizes, buffer) => {
-        if (name === "lines") for (const bytes of sent) replaceNewlines(bytes);
-        const received = readAll(format.reader("test:", MEBIBYTE, buffer), frameAll(format, sent), sizes);
-        assert.is(received.length, sent.length);
-        received.forEach((bytes, index) => same(bytes, sent[index] as Uint8Array));
-      }),
+      fc.property(
+        fc.array(message, { maxLength: 12 }),
+        readSizes,
+        fc.integer({ min: 8, max: 70_000 }),
+        (sent, sizes, buffer) => {
+          if (name === "lines") for (const bytes of sent) replaceNewlines(bytes);
+          const received = readAll(format.reader("test:", MEBIBYTE, buffer), frameAll(format, sent), sizes);
+          assert.is(received.length, sent.length);
+          received.forEach((bytes, index) => same(bytes, sent[index] as Uint8Array));
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -231,7 +236,9 @@ test("lines: what an earlier read left in the buffer is not looked at again", ()
 });
 
 test("lines: a line past the limit is IPC_TOO_LARGE once and is skipped", () => {
-  const stream = new TextEncoder().encode(`${"a".repeat(10)}\n${"b".repeat(11)}\n${"c".repeat(90_000)}\n\n${"d".repeat(9)}\n${"e".repeat(50)}`);
+  const stream = new TextEncoder().encode(
+    `${"a".repeat(10)}\n${"b".repeat(11)}\n${"c".repeat(90_000)}\n\n${"d".repeat(9)}\n${"e".repeat(50)}`,
+  );
   for (const sizes of [[1], [7], [20], [1000], [200_000]]) {
     const reader = lines.reader("test:somewhere", 10);
     const seen = results(reader, stream, sizes).map((result) =>
@@ -317,5 +324,8 @@ function replaceNewlines(bytes: Uint8Array): void {
 
 /** Compares without the cost of a diff. */
 function same(actual: Uint8Array, expected: Uint8Array): void {
-  assert.ok(Buffer.compare(actual, expected) === 0, `${actual.length} bytes are not the ${expected.length} expected ones`);
+  assert.ok(
+    Buffer.compare(actual, expected) === 0,
+    `${actual.length} bytes are not the ${expected.length} expected ones`,
+  );
 }

@@ -5,7 +5,7 @@
  *   sysv-peer send    KEY TYPE TEXT...     sends each text without its NUL
  *   sysv-peer send-80 KEY TYPE TEXT...     sends the whole 80-byte field, NULs and all
  *   sysv-peer flood   KEY TYPE COUNT       sends the numbers 0 to COUNT-1 as text
- *   sysv-peer receive KEY TYPE COUNT       waits for COUNT messages; prints "TYPE LENGTH TEXT" for each
+ *   sysv-peer receive KEY TYPE COUNT       waits for COUNT messages; prints "TYPE LENGTH TEXT" for each, at its end
  *   sysv-peer stat    KEY                  prints "MESSAGES BYTES QBYTES"
  *   sysv-peer remove  KEY
  *   sysv-peer ftok    PATH ID              prints the key in decimal
@@ -68,7 +68,6 @@ static void receive(int id, long type, long count) {
     ssize_t length = msgrcv(id, &message, sizeof message.mtext, type, 0);
     if (length == -1) fail("msgrcv");
     printf("%ld %zd %.*s\n", message.mtype, length, (int)strnlen(message.mtext, length), message.mtext);
-    fflush(stdout);
   }
 }
 

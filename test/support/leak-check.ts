@@ -40,14 +40,23 @@ export function openDescriptors(): Map<string, string> {
   return open;
 }
 
+/**
+ * What is open now and was not before. A runtime's thread has an unnamed pipe of its own, and a thread that is kept for further calls may
+ * be another one than before: as many unnamed pipes as have gone may have come.
+ */
 function newDescriptors(before: Map<string, string>): string[] {
+  const now = openDescriptors();
   const left: string[] = [];
-  for (const [descriptor, target] of openDescriptors()) {
-    if (before.get(descriptor) !== target) left.push(`${descriptor} ${target}`);
+  let gone = 0;
+  for (const [descriptor, target] of before) if (UNNAMED_PIPE.test(target) && now.get(descriptor) !== target) gone++;
+  for (const [descriptor, target] of now) {
+    if (before.get(descriptor) === target) continue;
+    if (!UNNAMED_PIPE.test(target) || gone-- <= 0) left.push(`${descriptor} ${target}`);
   }
   return left;
 }
 
+const UNNAMED_PIPE = /^pipe:\[/;
 // Deno now and then keeps the socket pair that was a child's standard output; sockets of ours are seen on the other runtimes
 const DENO_OWN = /^socket:/;
 const RUNTIME_OWN = /^anon_inode:|^\/dev\/u?random$|^\/proc\/|\.(ts|js|mjs|cjs|json|node|so)$|\/deno\//;

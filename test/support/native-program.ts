@@ -1,30 +1,29 @@
-import { spawnSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { projectRoot } from "./project-root.ts";
 
-/** A C program of the tests, compiled. */
-export interface NativeProgram {
-  readonly path: string;
-  /** Removes what was compiled. */
-  remove(): void;
-}
+/** A C program of the tests. */
+export type NativeProgram = (...args: readonly (string | number)[]) => Promise<string>;
 
 /**
- * Compiles `test/native/NAME.c`.
+ * Compiles `test/native/NAME.c`. The program file is removed when this process ends.
  *
- * @returns `undefined` where there is no C compiler
- * @throws when it does not compile
+ * @returns runs the program and resolves to its standard output; rejects with what it said on standard error when it fails
  */
-export function compileNative(name: string): NativeProgram | undefined {
+export function nativeProgram(name: string): NativeProgram {
+  const program = compileNative(name);
+  return async (...args) => (await promisify(execFile)(program, args.map(String))).stdout;
+}
+
+/** Only the path of the program, to be started with streams of one's own. */
+export function compileNative(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), "native-"));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  const path = join(folder, name);
-  const source = join(projectRoot, "test/native", `${name}.c`);
-  const { error, status, stderr } = spawnSync("gcc", ["-O1", "-Wall", "-o", path, source], { encoding: "utf8" });
-  if (status === 0) return { path, remove };
-  remove();
-  if ((error as NodeJS.ErrnoException | undefined)?.code === "ENOENT") return undefined;
-  throw new Error(`${source} does not compile: ${error?.message ?? stderr}`);
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const program = join(folder, name);
+  const source = join(projectRoot, "test", "native", `${name}.c`);
+  execFileSync("cc", ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", program, source], { stdio: "inherit" });
+  return program;
 }

@@ -7,6 +7,8 @@ export interface PeerProcess {
   readonly pid: number;
   /** Resolves when it says exactly this line; rejects when it ends without. */
   line(text: string): Promise<void>;
+  /** Writes a line to its standard input. It may go out only when the thread is free again. */
+  say(text: string): void;
   /** Sends SIGUSR2, at once: a thread that blocks directly afterwards does not keep it back, as it would a line on standard input. */
   resume(): void;
   /** SIGKILL, and resolves when it is gone. */
@@ -29,7 +31,7 @@ export function startPeer(
   const { command, args: all, env } = commandFor(runtime, file, args);
   const child: ChildProcess = spawn(command, all, {
     env: { ...process.env, ...env, MILLRACE_TEST_RUNTIME: runtime },
-    stdio: ["ignore", "pipe", "inherit", ...(descriptor === undefined ? [] : [descriptor])],
+    stdio: ["pipe", "pipe", "inherit", ...(descriptor === undefined ? [] : [descriptor])],
   });
   const lines: string[] = [];
   const waiting = new Set<() => void>();
@@ -60,6 +62,9 @@ export function startPeer(
         waiting.add(look);
         look();
       });
+    },
+    say(text) {
+      child.stdin?.write(`${text}\n`);
     },
     resume() {
       process.kill(child.pid as number, "SIGUSR2");

@@ -103,8 +103,9 @@ const VERBS: Record<string, () => Promise<void>> = {
     const receiver = await Channel.receiver(address, options);
     for (let index = 0; index < Number(count); index++) await receiver.receive();
     await receiver.close();
+    const told = once(process, "SIGUSR2");
     say("closed");
-    await once(process.stdin, "data");
+    await told;
     process.exit(0);
   },
 
@@ -113,8 +114,9 @@ const VERBS: Record<string, () => Promise<void>> = {
     const sender = await Channel.sender(address, options);
     await sender.send(new TextEncoder().encode("last words"));
     await sender.close();
+    const told = once(process, "SIGUSR2");
     say("closed");
-    await once(process.stdin, "data");
+    await told;
     process.exit(0);
   },
 
@@ -132,8 +134,9 @@ const VERBS: Record<string, () => Promise<void>> = {
   /** Ends while an opening waits. */
   async "exit-while-opening"() {
     void Channel.sender(address, options);
+    const told = once(process, "SIGUSR2");
     say("waiting");
-    await once(process.stdin, "data");
+    await told;
     process.exit(7);
   },
 };

@@ -27,7 +27,7 @@ export const demoCommand = defineCommand({
       heading: "HOW IT IS MEASURED",
       lines: [
         "The producer has the file in memory, and the consumer the memory for it. The clock runs from the",
-        "first message to the last byte, at the consumer. Each transport moves the file up to five times; the",
+        "first message to the last byte, at the consumer. Each transport moves the file up to seven times; the",
         "median counts, and the SHA-256 of what arrived is compared each time, outside of the measured part.",
         "stdio is for comparison: a child process that writes to its standard output, without millrace.",
       ],

@@ -9,7 +9,7 @@ import { COMPARISON, TRANSPORTS } from "./transports.ts";
 import { Workspace } from "./workspace.ts";
 
 /** Each transport moves the file so often, unless that takes long; the median counts. */
-const MOST_PASSES = 5;
+const MOST_PASSES = 7;
 /** No further pass begins after so many milliseconds. */
 const TIME_FOR_PASSES = 3000;
 
@@ -58,7 +58,7 @@ async function measure(
   { signal }: Interruption,
 ): Promise<DemoResult> {
   signal.throwIfAborted();
-  const drawn = { title: name.padEnd(5), size: size * MOST_PASSES, clear: true };
+  const drawn = { title: name.padEnd(5), size: size * MOST_PASSES, rate: false, clear: true };
   const progress = wanted ? await openProgress(drawn) : NO_PROGRESS;
   const passes: PassedReport[] = [];
   let pair: Pair | undefined;

@@ -38,7 +38,7 @@ export const TRANSPORTS: readonly Transport[] = [
   {
     name: "ring",
     chunkBytes: 256 * KIB,
-    prepare: () => ({ ...bothEnds("ring:demo"), options: { capacity: 8 * MIB } }),
+    prepare: () => ({ ...bothEnds("ring:demo"), options: { capacity: 16 * MIB } }),
   },
   { name: "pipe", chunkBytes: 256 * KIB, prepare: preparePipe },
   {
@@ -51,7 +51,7 @@ export const TRANSPORTS: readonly Transport[] = [
 ];
 
 /** What programs use without millrace: the standard output of a child process. */
-export const COMPARISON = { name: "stdio", chunkBytes: 64 * KIB } as const;
+export const COMPARISON = { name: "stdio", chunkBytes: 256 * KIB } as const;
 
 function preparePipe(): Preparation {
   const [readEnd, writeEnd] = pipe2();

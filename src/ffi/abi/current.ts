@@ -200,6 +200,117 @@ export const SHM_INFO: number = constants.SHM_INFO;
 export const SHM_LOCK: number = constants.SHM_LOCK;
 export const SHM_UNLOCK: number = constants.SHM_UNLOCK;
 
+// shmget(2)
+export const SHM_HUGETLB: number = constants.SHM_HUGETLB;
+export const SHM_NORESERVE: number = constants.SHM_NORESERVE;
+export const SHM_STAT_ANY: number = constants.SHM_STAT_ANY;
+export const SHM_DEST: number = constants.SHM_DEST;
+export const SHM_LOCKED: number = constants.SHM_LOCKED;
+
+// semop(2)
+export const SEM_UNDO: number = constants.SEM_UNDO;
+export const GETPID: number = constants.GETPID;
+export const GETVAL: number = constants.GETVAL;
+export const GETALL: number = constants.GETALL;
+export const GETNCNT: number = constants.GETNCNT;
+export const GETZCNT: number = constants.GETZCNT;
+export const SETVAL: number = constants.SETVAL;
+export const SETALL: number = constants.SETALL;
+export const SEM_STAT: number = constants.SEM_STAT;
+export const SEM_STAT_ANY: number = constants.SEM_STAT_ANY;
+export const SEM_INFO: number = constants.SEM_INFO;
+
+// sem_overview(7)
+export const SEM_VALUE_MAX: number = constants.SEM_VALUE_MAX;
+
+// pthread_mutexattr_init(3)
+export const PTHREAD_PROCESS_PRIVATE: number = constants.PTHREAD_PROCESS_PRIVATE;
+export const PTHREAD_PROCESS_SHARED: number = constants.PTHREAD_PROCESS_SHARED;
+export const PTHREAD_MUTEX_NORMAL: number = constants.PTHREAD_MUTEX_NORMAL;
+export const PTHREAD_MUTEX_ERRORCHECK: number = constants.PTHREAD_MUTEX_ERRORCHECK;
+export const PTHREAD_MUTEX_RECURSIVE: number = constants.PTHREAD_MUTEX_RECURSIVE;
+export const PTHREAD_MUTEX_STALLED: number = constants.PTHREAD_MUTEX_STALLED;
+export const PTHREAD_MUTEX_ROBUST: number = constants.PTHREAD_MUTEX_ROBUST;
+
+// unix(7)
+export const AF_UNIX: number = constants.AF_UNIX;
+export const SOL_SOCKET: number = constants.SOL_SOCKET;
+export const SO_ERROR: number = constants.SO_ERROR;
+export const SO_PASSCRED: number = constants.SO_PASSCRED;
+export const SO_PEERCRED: number = constants.SO_PEERCRED;
+export const SO_RCVBUF: number = constants.SO_RCVBUF;
+export const SO_SNDBUF: number = constants.SO_SNDBUF;
+export const SO_TYPE: number = constants.SO_TYPE;
+export const SCM_RIGHTS: number = constants.SCM_RIGHTS;
+export const SCM_CREDENTIALS: number = constants.SCM_CREDENTIALS;
+
+// socket(2)
+export const SOCK_STREAM: number = constants.SOCK_STREAM;
+export const SOCK_DGRAM: number = constants.SOCK_DGRAM;
+export const SOCK_SEQPACKET: number = constants.SOCK_SEQPACKET;
+export const SOCK_CLOEXEC: number = constants.SOCK_CLOEXEC;
+export const SOCK_NONBLOCK: number = constants.SOCK_NONBLOCK;
+export const SOMAXCONN: number = constants.SOMAXCONN;
+export const SHUT_RD: number = constants.SHUT_RD;
+export const SHUT_WR: number = constants.SHUT_WR;
+export const SHUT_RDWR: number = constants.SHUT_RDWR;
+
+// recvmsg(2)
+export const MSG_CMSG_CLOEXEC: number = constants.MSG_CMSG_CLOEXEC;
+export const MSG_CTRUNC: number = constants.MSG_CTRUNC;
+export const MSG_DONTWAIT: number = constants.MSG_DONTWAIT;
+export const MSG_EOR: number = constants.MSG_EOR;
+export const MSG_NOSIGNAL: number = constants.MSG_NOSIGNAL;
+export const MSG_OOB: number = constants.MSG_OOB;
+export const MSG_PEEK: number = constants.MSG_PEEK;
+export const MSG_TRUNC: number = constants.MSG_TRUNC;
+export const MSG_WAITALL: number = constants.MSG_WAITALL;
+
+// splice(2)
+export const SPLICE_F_MOVE: number = constants.SPLICE_F_MOVE;
+export const SPLICE_F_NONBLOCK: number = constants.SPLICE_F_NONBLOCK;
+export const SPLICE_F_MORE: number = constants.SPLICE_F_MORE;
+export const SPLICE_F_GIFT: number = constants.SPLICE_F_GIFT;
+
+// getrlimit(2)
+export const RLIMIT_AS: number = constants.RLIMIT_AS;
+export const RLIMIT_CORE: number = constants.RLIMIT_CORE;
+export const RLIMIT_CPU: number = constants.RLIMIT_CPU;
+export const RLIMIT_DATA: number = constants.RLIMIT_DATA;
+export const RLIMIT_FSIZE: number = constants.RLIMIT_FSIZE;
+export const RLIMIT_MEMLOCK: number = constants.RLIMIT_MEMLOCK;
+export const RLIMIT_MSGQUEUE: number = constants.RLIMIT_MSGQUEUE;
+export const RLIMIT_NICE: number = constants.RLIMIT_NICE;
+export const RLIMIT_NOFILE: number = constants.RLIMIT_NOFILE;
+export const RLIMIT_NPROC: number = constants.RLIMIT_NPROC;
+export const RLIMIT_RSS: number = constants.RLIMIT_RSS;
+export const RLIMIT_RTPRIO: number = constants.RLIMIT_RTPRIO;
+export const RLIMIT_RTTIME: number = constants.RLIMIT_RTTIME;
+export const RLIMIT_SIGPENDING: number = constants.RLIMIT_SIGPENDING;
+export const RLIMIT_STACK: number = constants.RLIMIT_STACK;
+export const RLIM_INFINITY: number = constants.RLIM_INFINITY;
+
+// posix_spawn(3)
+export const POSIX_SPAWN_SETPGROUP: number = constants.POSIX_SPAWN_SETPGROUP;
+export const POSIX_SPAWN_SETSIGDEF: number = constants.POSIX_SPAWN_SETSIGDEF;
+export const POSIX_SPAWN_SETSIGMASK: number = constants.POSIX_SPAWN_SETSIGMASK;
+export const POSIX_SPAWN_SETSID: number = constants.POSIX_SPAWN_SETSID;
+
+// waitpid(2)
+export const WNOHANG: number = constants.WNOHANG;
+export const WUNTRACED: number = constants.WUNTRACED;
+export const WCONTINUED: number = constants.WCONTINUED;
+
+// signalfd(2)
+export const SFD_CLOEXEC: number = constants.SFD_CLOEXEC;
+export const SFD_NONBLOCK: number = constants.SFD_NONBLOCK;
+export const SI_USER: number = constants.SI_USER;
+export const SI_QUEUE: number = constants.SI_QUEUE;
+export const SI_KERNEL: number = constants.SI_KERNEL;
+export const SI_MESGQ: number = constants.SI_MESGQ;
+export const SI_TIMER: number = constants.SI_TIMER;
+export const SI_TKILL: number = constants.SI_TKILL;
+
 // futex(2)
 export const FUTEX_WAIT: number = constants.FUTEX_WAIT;
 export const FUTEX_WAKE: number = constants.FUTEX_WAKE;
@@ -257,6 +368,8 @@ export const SIG_UNBLOCK: number = constants.SIG_UNBLOCK;
 export const SIG_SETMASK: number = constants.SIG_SETMASK;
 
 // sigevent(3type)
+export const SIGEV_NONE: number = constants.SIGEV_NONE;
+export const SIGEV_SIGNAL: number = constants.SIGEV_SIGNAL;
 export const SIGEV_THREAD_ID: number = constants.SIGEV_THREAD_ID;
 
 // syscall(2)
@@ -313,3 +426,47 @@ export const MSGBUF = structs.msgbuf;
 export const MSGINFO = structs.msginfo;
 /** `struct shmid_ds` */
 export const SHMID_DS = structs.shmid_ds;
+/** `struct shm_info` */
+export const SHM_USAGE = structs.shm_usage;
+/** `struct shminfo` */
+export const SHMINFO = structs.shminfo;
+/** `struct semid_ds` */
+export const SEMID_DS = structs.semid_ds;
+/** `struct sembuf` */
+export const SEMBUF = structs.sembuf;
+/** `struct seminfo` */
+export const SEMINFO = structs.seminfo;
+/** `sem_t` */
+export const SEM_T = structs.sem_t;
+/** `struct mq_attr` */
+export const MQ_ATTR = structs.mq_attr;
+/** `pthread_mutex_t` */
+export const PTHREAD_MUTEX = structs.pthread_mutex;
+/** `pthread_mutexattr_t` */
+export const PTHREAD_MUTEXATTR = structs.pthread_mutexattr;
+/** `pthread_cond_t` */
+export const PTHREAD_COND = structs.pthread_cond;
+/** `pthread_condattr_t` */
+export const PTHREAD_CONDATTR = structs.pthread_condattr;
+/** `pthread_rwlock_t` */
+export const PTHREAD_RWLOCK = structs.pthread_rwlock;
+/** `pthread_rwlockattr_t` */
+export const PTHREAD_RWLOCKATTR = structs.pthread_rwlockattr;
+/** `struct sockaddr_un` */
+export const SOCKADDR_UN = structs.sockaddr_un;
+/** `struct msghdr` */
+export const MSGHDR = structs.msghdr;
+/** `struct cmsghdr` */
+export const CMSGHDR = structs.cmsghdr;
+/** `struct ucred` */
+export const UCRED = structs.ucred;
+/** `struct rlimit` */
+export const RLIMIT = structs.rlimit;
+/** `posix_spawn_file_actions_t` */
+export const POSIX_SPAWN_FILE_ACTIONS = structs.posix_spawn_file_actions;
+/** `posix_spawnattr_t` */
+export const POSIX_SPAWNATTR = structs.posix_spawnattr;
+/** `siginfo_t` */
+export const SIGINFO = structs.siginfo;
+/** `struct signalfd_siginfo` */
+export const SIGNALFD_SIGINFO = structs.signalfd_siginfo;

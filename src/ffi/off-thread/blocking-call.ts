@@ -18,17 +18,9 @@ export type BlockingArgument = number | ArrayBufferView<SharedArrayBuffer>;
  * and must not be touched
  * @param signal cancels the call
  * @throws {IpcError} `IPC_WORKER_CRASHED` when the thread ended by itself; nobody knows whether the call took effect
+ * @throws {IpcError} `IPC_LIMIT` when every signal that could cancel a call is in use
  * @throws {IpcError} `IPC_UNSUPPORTED` when this process has no way to call C
  * @throws {TypeError} an argument that is neither a number nor a view of shared memory, or the wrong number of them
- *
- * @example Wait for a message while the event loop goes on
- * ```ts
- * const buffer = new DataView(new SharedArrayBuffer(8 + 1024));
- * const { result, errno } = await callBlocking("msgrcv", [queue, buffer, 1024, 0, 0], signal);
- * if (result >= 0) console.log(`${result} bytes`);
- * else if (errno === EINTR) console.log("cancelled, the message is still in the queue");
- * else throw new SystemError("msgrcv", errno);
- * ```
  */
 export async function callBlocking(
   name: BlockingFunction,

@@ -1,4 +1,3 @@
-import type { Worker } from "node:worker_threads";
 import { IpcError } from "../../errors.ts";
 import { EFD_NONBLOCK, POLLIN } from "../abi/current.ts";
 import { EINTR } from "../abi/errno.ts";
@@ -28,7 +27,7 @@ import {
   THREAD,
 } from "./call-slot.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { ENDS_UNHEARD, LOOK_UP_AFTER, startThread, stopThread } from "./thread.ts";
+import { ENDS_UNHEARD, LOOK_UP_AFTER, startThread, type Thread } from "./thread.ts";
 
 /** What became of a call. */
 export interface BlockingOutcome {
@@ -44,15 +43,12 @@ export const CANCELLED: BlockingOutcome = { result: -1, errno: EINTR };
 const NAME = "millrace blocking call";
 /** How long to wait before a thread is interrupted again, in milliseconds. */
 const AGAIN_AFTER = 1;
-/** How often a thread is interrupted at the end of the process before it is given up. */
-const MOST_TRIES = 2000;
 
 /** The caller's side of one blocking thread. One call at a time. */
 export class BlockingCaller {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #doubles: Float64Array<SharedArrayBuffer>;
-  readonly #worker: Worker;
-  readonly #stop = () => this.#end();
+  readonly #thread: Thread;
   #error: IpcError | undefined;
   #calls = 0;
   /** Says to poll(2) that the call is over; made when first needed. */
@@ -68,11 +64,16 @@ export class BlockingCaller {
     this.#doubles = new Float64Array(slot);
     this.#words[DONE_FD] = -1;
     const data: BlockingThreadData = { slot, lookUpEvery: ENDS_UNHEARD ? LOOK_UP_AFTER : Number.POSITIVE_INFINITY };
-    this.#worker = startThread({
+    this.#thread = startThread({
       name: NAME,
       file: "./blocking-thread.ts",
       data,
-      stop: this.#stop,
+      stop: () => {
+        Atomics.store(this.#words, CANCEL, 1);
+        Atomics.store(this.#words, STATE, STOPPED);
+        Atomics.notify(this.#words, STATE);
+      },
+      press: () => this.#interrupt(),
       crashed: (error) => {
         this.#error = error;
         Atomics.store(this.#words, STATE, CRASHED);
@@ -90,7 +91,7 @@ export class BlockingCaller {
   /** Has the function called; resolves when it returned, or after `cancel`. Keeps the process alive until then. */
   async run(name: BlockingFunction, values: readonly number[]): Promise<BlockingOutcome> {
     this.#request(name, values);
-    this.#worker.ref();
+    this.#thread.worker.ref();
     try {
       for (;;) {
         const state = Atomics.load(this.#words, STATE);
@@ -100,7 +101,7 @@ export class BlockingCaller {
         if (async) await value;
       }
     } finally {
-      this.#worker.unref();
+      this.#thread.worker.unref();
     }
   }
 
@@ -160,7 +161,7 @@ export class BlockingCaller {
 
   /** Ends the thread. */
   close(): void {
-    stopThread(this.#stop);
+    this.#thread.stop();
     if (this.#doneFd !== -1) close(this.#doneFd);
     this.#doneFd = -1;
   }
@@ -210,16 +211,6 @@ export class BlockingCaller {
     } catch (error) {
       // anything else may be better next time: EAGAIN, so many signals are on their way already; IPC_LIMIT, all are in use now
       return (error as SystemError).code !== "ESRCH";
-    }
-  }
-
-  /** Brings the thread to its end; called in the "exit" event too, so it blocks until the thread is out of its call. */
-  #end(): void {
-    Atomics.store(this.#words, CANCEL, 1);
-    const before = Atomics.exchange(this.#words, STATE, STOPPED);
-    Atomics.notify(this.#words, STATE);
-    for (let tries = 0; before === RUNNING && tries < MOST_TRIES && this.#interrupt(); tries++) {
-      Atomics.wait(this.#words, STATE, STOPPED, AGAIN_AFTER);
     }
   }
 }

@@ -1,4 +1,3 @@
-import type { Worker } from "node:worker_threads";
 import type { IpcError } from "../../errors.ts";
 import {
   EFD_NONBLOCK,
@@ -16,7 +15,7 @@ import { eventfd } from "../eventfd.ts";
 import { close, write } from "../fd.ts";
 import type { SystemError } from "../system-error.ts";
 import { entryAt, HEAD, QUEUE_BYTES, type ReactorThreadData, STOP_TOKEN, TAIL } from "./reactor-queue.ts";
-import { ENDS_UNHEARD, LOOK_UP_AFTER, startThread } from "./thread.ts";
+import { ENDS_UNHEARD, LOOK_UP_AFTER, startThread, type Thread } from "./thread.ts";
 
 /** What to wait for: `"read"` until a read would not block, `"write"` until a write would not. */
 export type Direction = "read" | "write";
@@ -53,7 +52,7 @@ export class FdWatcher {
   readonly #words = new Int32Array(new SharedArrayBuffer(QUEUE_BYTES));
   readonly #epoll = epollCreate1();
   readonly #stopper: number;
-  readonly #worker: Worker;
+  readonly #thread: Thread;
   readonly #lost: () => void;
   #lastToken = STOP_TOKEN;
   #tail = 0;
@@ -79,12 +78,17 @@ export class FdWatcher {
         stopper: this.#stopper,
         longestSleep: ENDS_UNHEARD ? LOOK_UP_AFTER : Number.POSITIVE_INFINITY,
       };
-      this.#worker = startThread({
+      this.#thread = startThread({
         name: "millrace reactor",
         file: "./reactor-thread.ts",
         data,
         // the thread closes both descriptors when it has seen this
         stop: () => write(this.#stopper, new BigUint64Array([1n])),
+        // or it sleeps because the queue is full, which is then no longer what it is
+        press: () => {
+          Atomics.sub(this.#words, TAIL, 1);
+          Atomics.notify(this.#words, TAIL);
+        },
         crashed: (error) => this.#crash(error),
       });
     } catch (error) {
@@ -100,7 +104,7 @@ export class FdWatcher {
       this.#watches.set(fd, watch);
     }
     watch[direction].add(wait);
-    if (++this.#pending === 1) this.#worker.ref();
+    if (++this.#pending === 1) this.#thread.worker.ref();
     this.#listen();
     this.#arm(watch);
   }
@@ -215,7 +219,7 @@ export class FdWatcher {
   }
 
   #settled(): void {
-    if (--this.#pending === 0) this.#worker.unref();
+    if (--this.#pending === 0) this.#thread.worker.unref();
   }
 
   #crash(error: IpcError): void {

@@ -149,7 +149,7 @@ export function closing(sentence: Sentence): void {
   });
 
   sentence(
-    94,
+    77,
     "abandon() ends a sender at once, and its receiver does not take what came for all",
     ["messages", "peerDeath"],
     async (context) => {

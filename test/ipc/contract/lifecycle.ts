@@ -83,14 +83,14 @@ const RECEIVING: readonly Operation[] = [
 /** Every operation in every state. */
 export function lifecycle(sentence: Sentence): void {
   for (const { name, needs, run } of SENDING) {
-    sentence(77, `${name} sends while the channel is open`, ["messages", ...needs], async (context) => {
+    sentence(78, `${name} sends while the channel is open`, ["messages", ...needs], async (context) => {
       const { sender, receiver } = await context.pair();
       await run(sender);
       assert.equal(await receiver.receive(), bytes(7));
       checkQuestions(sender);
     });
 
-    sentence(78, `${name} while closing, and after close(), is IPC_CLOSED`, ["messages", ...needs], async (context) => {
+    sentence(79, `${name} while closing, and after close(), is IPC_CLOSED`, ["messages", ...needs], async (context) => {
       const { sender, receiver } = await context.smallPair();
       context.fill(sender);
       void sender.send(bytes(1)).catch(() => {});
@@ -103,7 +103,7 @@ export function lifecycle(sentence: Sentence): void {
       checkQuestions(sender);
     });
 
-    sentence(79, `${name} to a receiver that has closed is IPC_CLOSED`, needs, async (context) => {
+    sentence(80, `${name} to a receiver that has closed is IPC_CLOSED`, needs, async (context) => {
       const { sender, receiver } = await context.smallPair();
       await run(sender);
       await receiver.close();
@@ -113,7 +113,7 @@ export function lifecycle(sentence: Sentence): void {
     });
 
     sentence(
-      80,
+      81,
       `${name} to a receiver that was killed fails, when there is no more room at the latest`,
       ["processes", ...needs],
       async (context) => {
@@ -129,14 +129,14 @@ export function lifecycle(sentence: Sentence): void {
   }
 
   for (const { name, needs, run } of RECEIVING) {
-    sentence(77, `${name} receives while the channel is open`, ["messages", ...needs], async (context) => {
+    sentence(78, `${name} receives while the channel is open`, ["messages", ...needs], async (context) => {
       const { sender, receiver } = await context.pair();
       await sender.send(bytes(7));
       assert.equal(await run(receiver), bytes(7));
       checkQuestions(receiver);
     });
 
-    sentence(78, `${name} after close() is IPC_CLOSED`, needs, async (context) => {
+    sentence(79, `${name} after close() is IPC_CLOSED`, needs, async (context) => {
       const { sender, receiver } = await context.pair();
       await sender.send(bytes(7));
       await receiver.close();
@@ -145,7 +145,7 @@ export function lifecycle(sentence: Sentence): void {
     });
 
     sentence(
-      81,
+      82,
       `${name} from a sender that has closed gives what is left, then the end`,
       ["messages", "end", ...needs],
       async (context) => {
@@ -163,7 +163,7 @@ export function lifecycle(sentence: Sentence): void {
     );
 
     sentence(
-      82,
+      83,
       `${name} from a sender that was killed gives what is left, then IPC_PEER_GONE once, then the end`,
       ["processes", "peerDeath", ...needs],
       async (context) => {

@@ -35,7 +35,8 @@ export type Sentence = (
   handler: (context: ContractContext) => Promise<void>,
 ) => void;
 
-const THEMES: readonly ((sentence: Sentence) => void)[] = [
+/** Every theme, in the order of docs/channel.md. */
+export const THEMES: readonly ((sentence: Sentence) => void)[] = [
   opening,
   messages,
   trying,

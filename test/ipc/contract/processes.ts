@@ -7,7 +7,7 @@ import type { Sentence } from "./mod.ts";
 /** Two processes. */
 export function processes(sentence: Sentence): void {
   sentence(
-    85,
+    86,
     "what another process sends arrives, whatever the forms of the calls",
     ["processes", "messages", "end"],
     async (context) => {
@@ -29,7 +29,7 @@ export function processes(sentence: Sentence): void {
   );
 
   sentence(
-    86,
+    87,
     "what this process sends arrives at another, whatever the forms of the calls",
     ["processes", "messages", "end"],
     async (context) => {
@@ -51,7 +51,7 @@ export function processes(sentence: Sentence): void {
   );
 
   sentence(
-    87,
+    88,
     "of a sender killed while it sends, a faultless beginning arrives, then IPC_PEER_GONE",
     ["processes", "messages", "peerDeath"],
     async (context) => {
@@ -75,7 +75,7 @@ export function processes(sentence: Sentence): void {
     },
   );
 
-  sentence(88, "a sender that is killed wakes a receiver that waits", ["processes", "peerDeath"], async (context) => {
+  sentence(89, "a sender that is killed wakes a receiver that waits", ["processes", "peerDeath"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["hang"]);
     await peer.line("open");
     const outcome = failsWith("IPC_PEER_GONE", channel.receive());
@@ -85,7 +85,7 @@ export function processes(sentence: Sentence): void {
     assert.is(await behind, undefined);
   });
 
-  sentence(89, "a receiver that is killed wakes a sender that waits for room", ["processes"], async (context) => {
+  sentence(90, "a receiver that is killed wakes a sender that waits for room", ["processes"], async (context) => {
     const { channel, peer } = await context.connectPeer("receiver", ["hang"], context.factory.small);
     await peer.line("open");
     context.fill(channel);
@@ -99,7 +99,7 @@ export function processes(sentence: Sentence): void {
   });
 
   sentence(
-    90,
+    91,
     "a receiver that closes wakes a sender in another process that waits for room",
     ["processes"],
     async (context) => {
@@ -112,7 +112,7 @@ export function processes(sentence: Sentence): void {
     },
   );
 
-  sentence(91, "a process that ends without closing counts as died", ["processes", "peerDeath"], async (context) => {
+  sentence(92, "a process that ends without closing counts as died", ["processes", "peerDeath"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["send:3:91:100", "exit"]);
     for (let i = 0; i < 3; i++) await channel.receive();
     await failsWith("IPC_PEER_GONE", channel.receive());
@@ -121,7 +121,7 @@ export function processes(sentence: Sentence): void {
   });
 
   sentence(
-    92,
+    93,
     "peer knows the process at the other end, and that it died",
     ["processes", "peerPid"],
     async (context) => {
@@ -133,7 +133,7 @@ export function processes(sentence: Sentence): void {
     },
   );
 
-  sentence(93, "a channel that waits uses no timer and no CPU", [], async (context) => {
+  sentence(94, "a channel that waits uses no timer and no CPU", [], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const waits = receiver.receive();
     await new Promise((resolve) => setTimeout(resolve, 100));

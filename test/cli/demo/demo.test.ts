@@ -1,0 +1,86 @@
+// timeout: 240s
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { sha256 } from "../../../src/cli/demo/sha256.ts";
+import { objectDirectory } from "../../../src/ipc/object-directory.ts";
+import { deadline } from "../../support/deadline.ts";
+import { millrace, startMillrace } from "../run-millrace.ts";
+import { until } from "../until.ts";
+
+const LIMIT = 100_000;
+const folder = mkdtempSync(join(tmpdir(), "demo-"));
+const file = join(folder, "file");
+const content = new Uint8Array(4 * 1024 * 1024 + 5).map((_, i) => (i * 7) ^ (i >> 9));
+writeFileSync(file, content);
+
+/** Everything that a demo has made so far. */
+function made(): string[] {
+  return readdirSync(objectDirectory(), { recursive: true, encoding: "utf8" });
+}
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.after.each(() => assert.equal(made(), []));
+
+test(
+  "a file arrives whole through every transport",
+  deadline(LIMIT, async () => {
+    const { status, stdout, stderr } = await millrace(["demo", file, "--json"]);
+    assert.is(status, 0, stderr);
+    const results = JSON.parse(stdout.toString());
+    assert.equal(
+      results.transports.map((result: { transport: string }) => result.transport),
+      ["ring", "pipe", "fifo", "sysv"],
+    );
+    for (const result of [...results.transports, results.comparison]) {
+      assert.is(result.ok, true, JSON.stringify(result));
+      assert.is(result.bytes, content.length);
+      assert.ok(result.messages > 0 && result.seconds > 0 && result.gbPerSecond > 0);
+      assert.is(result.sha256Sent, sha256(content));
+      assert.is(result.sha256Received, sha256(content));
+    }
+    assert.is(results.comparison.transport, "stdio");
+  }),
+);
+
+test(
+  "for people it prints a table, also of an empty file",
+  deadline(LIMIT, async () => {
+    const empty = join(folder, "empty");
+    writeFileSync(empty, "");
+    const { status, stdout, stderr } = await millrace(["demo", empty]);
+    assert.is(status, 0, stderr);
+    assert.is(stderr, "", "no bar where there is no terminal");
+    for (const name of ["ring", "pipe", "fifo", "sysv", "stdio"]) {
+      assert.match(stdout.toString(), new RegExp(`│ ${name} .*│ yes `));
+    }
+  }),
+);
+
+for (const stage of ["ring", "fifo", "sysv"]) {
+  test(
+    `Ctrl-C while it is at ${stage} leaves nothing`,
+    deadline(LIMIT, async () => {
+      const running = startMillrace("demo", file);
+      await until(() => made().some((name) => name.includes(stage)) || running.child.exitCode !== null);
+      running.child.kill("SIGINT");
+      const { status, stdout, stderr } = await running.ended;
+      assert.equal([status, stdout.toString(), stderr], [130, "", ""]);
+    }),
+  );
+}
+
+test(
+  "workers whose driver is killed end, and clean up",
+  deadline(LIMIT, async () => {
+    const running = startMillrace("demo", file);
+    await until(() => made().some((name) => name.endsWith(".ring")));
+    running.child.kill("SIGKILL");
+    await running.ended;
+    await until(() => made().length === 0);
+  }),
+);
+
+test.run();

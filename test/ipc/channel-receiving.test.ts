@@ -1,0 +1,124 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { IpcError } from "../../src/errors.ts";
+import { createChannel } from "../../src/ipc/channel.ts";
+import { deadline } from "../support/deadline.ts";
+import { isPending, turnEventLoop } from "../support/event-loop.ts";
+import { failsWith } from "../support/fails-with.ts";
+import { FakeLink } from "../support/fake-link.ts";
+
+const test = suite("how a channel receives");
+const GONE = new IpcError("IPC_PEER_GONE", "The sender died");
+
+function open() {
+  const link = new FakeLink("receiver");
+  return { link, receiver: createChannel(link) };
+}
+
+function test10(name: string, handler: () => Promise<void>): void {
+  test(name, deadline(10_000, handler));
+}
+
+function bytes(...values: number[]): Uint8Array {
+  return new Uint8Array(values);
+}
+
+test10("a message that is there is given as the link gave it, and nothing waits", async () => {
+  const { link, receiver } = open();
+  const messages = [bytes(1), bytes(2), bytes(3)];
+  link.toRead.push(...messages);
+  assert.is(await receiver.receive(), messages[0]);
+  assert.is(receiver.tryReceive(), messages[1]);
+  assert.is(receiver.receiveSync(), messages[2]);
+  assert.is(link.mostPending, 0);
+});
+
+test10("nothing is read before somebody asks for it", async () => {
+  const { link, receiver } = open();
+  link.toRead.push(bytes(1), bytes(2));
+  const iterator = receiver[Symbol.asyncIterator]();
+  receiver.batches();
+  const stream = receiver.readable;
+  await turnEventLoop();
+  assert.is(link.toRead.length, 2);
+  await iterator.next();
+  await turnEventLoop();
+  assert.is(link.toRead.length, 1);
+  await stream.cancel();
+});
+
+test10("an early wake-up is none", async () => {
+  const { link, receiver } = open();
+  const received = receiver.receive();
+  for (let i = 0; i < 3; i++) {
+    await turnEventLoop();
+    link.wake();
+  }
+  assert.ok(await isPending(received));
+  assert.is(link.mostPending, 1);
+  link.toRead.push(bytes(1));
+  link.wake();
+  assert.equal(await received, bytes(1));
+});
+
+test10("an error goes to one call: the first that waits, or the next", async () => {
+  const { link, receiver } = open();
+  const waits = [receiver.receive(), receiver.receive(), receiver.receive()];
+  const outcome = failsWith("IPC_PEER_GONE", waits[0] as Promise<unknown>);
+  link.toRead.push(GONE, null);
+  link.wake();
+  await outcome;
+  assert.equal(await Promise.all(waits.slice(1)), [undefined, undefined]);
+  assert.ok(receiver.ended);
+});
+
+test10("an error behind messages of a batch is kept for the next call, whichever that is", async () => {
+  const { link, receiver } = open();
+  const calls = [
+    () => receiver.receive(),
+    () => receiver.tryReceive(),
+    () => receiver.receiveSync(),
+    () => receiver.batches().next(),
+  ];
+  for (const call of calls) {
+    link.toRead.push(bytes(1), GONE, bytes(2));
+    assert.equal((await receiver.batches().next()).value, [bytes(1)]);
+    await failsWith("IPC_PEER_GONE", call);
+    assert.equal(await receiver.receive(), bytes(2));
+  }
+});
+
+test10("no ready() is pending while the thread blocks, and it is pending again afterwards", async () => {
+  const { link, receiver } = open();
+  const waits = receiver.receive();
+  await turnEventLoop();
+  link.onReadySync = () => {
+    link.toRead.push(bytes(1), bytes(2));
+    return true;
+  };
+  assert.equal(receiver.receiveSync(), bytes(2));
+  assert.equal(await waits, bytes(1));
+  assert.is(link.syncWaitsWhilePending, 0);
+  const next = receiver.receive();
+  await turnEventLoop();
+  assert.is(link.pending, 1);
+  link.toRead.push(bytes(3));
+  link.wake();
+  assert.equal(await next, bytes(3));
+  await turnEventLoop();
+  assert.is(link.pending, 0);
+});
+
+test10("close() ends the wait, and the link is closed once", async () => {
+  const { link, receiver } = open();
+  const outcome = failsWith("IPC_CLOSED", receiver.receive());
+  await turnEventLoop();
+  await Promise.all([receiver.close(), receiver.close()]);
+  receiver[Symbol.dispose]();
+  await outcome;
+  await turnEventLoop();
+  assert.is(link.pending, 0);
+  assert.equal(link.calls, ["close"]);
+});
+
+test.run();
