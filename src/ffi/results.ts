@@ -3,3 +3,6 @@ export const WOULD_BLOCK = -1;
 
 /** What a call that may wait for ever returns when a signal handler ran meanwhile (`EINTR`). */
 export const INTERRUPTED = -2;
+
+/** What a call that waits for a limited time returns when that is over (`ETIMEDOUT`). */
+export const TIMED_OUT = -3;

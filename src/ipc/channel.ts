@@ -24,7 +24,7 @@ import { abortedError, checkWaitOptions } from "./wait-options.ts";
 /** What a channel with these options carries: `Uint8Array`, or what its codec makes of it. */
 export type ValueOf<Options extends ChannelOptions> = "codec" extends keyof Options
   ? CodecValue<Options["codec"]>
-  : Uint8Array;
+  : Uint8Array<ArrayBuffer>;
 
 type CodecValue<Name> = Name extends "text"
   ? string
@@ -32,10 +32,10 @@ type CodecValue<Name> = Name extends "text"
     ? unknown
     : Name extends Codec<infer Value>
       ? Value
-      : Uint8Array;
+      : Uint8Array<ArrayBuffer>;
 
 /** What can be sent where `Value` is received: a channel of bytes takes every kind of view and buffer. */
-export type Outgoing<Value> = Value extends Uint8Array ? Value | Bytes : Value;
+export type Outgoing<Value> = Value extends Uint8Array ? Bytes : Value;
 
 /** Options of `batches()`. */
 export interface BatchOptions extends WaitOptions {
@@ -89,7 +89,7 @@ export interface ChannelStats extends LinkStats {
  * for await (const record of records) console.log(record);
  * ```
  */
-export class Channel<Value = Uint8Array> implements AsyncIterable<Value>, AsyncDisposable, Disposable {
+export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<Value>, AsyncDisposable, Disposable {
   /**
    * Opens the sending end.
    *
@@ -481,7 +481,7 @@ export interface CreateChannelOptions {
  * Makes a channel of a link: what an adapter has to do is in the link, and everything else is here. `Channel.sender` and
  * `Channel.receiver` call it; call it yourself for a transport of your own.
  */
-export function createChannel<Value = Uint8Array>(link: Link, options: CreateChannelOptions = {}): Channel<Value> {
+export function createChannel<Value = Uint8Array<ArrayBuffer>>(link: Link, options: CreateChannelOptions = {}): Channel<Value> {
   const { codec = bytesCodec as Codec<unknown>, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
   return new Channel<Value>(link, codec, Math.min(link.maxMessageBytes, maxMessageBytes));
 }

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { Channel } from "../../src/ipc/channel.ts";
 import { objectDirectory } from "../../src/ipc/object-directory.ts";
 import { deadline } from "../support/deadline.ts";
-import { millrace, millraceCommand, startMillrace } from "./run-millrace.ts";
+import { millrace, millraceCommand, type RunningMillrace, startMillrace } from "./run-millrace.ts";
 import { until } from "./until.ts";
 
 const LIMIT = 60_000;
@@ -28,19 +28,35 @@ function randomBytes(length: number, seed: number): Uint8Array {
   return bytes;
 }
 
-/** Nothing is left of it. */
-function isGone(): boolean {
-  const queue = new RegExp(`^ *${KEY} `, "m").test(readFileSync("/proc/sysvipc/msg", "utf8"));
-  return readdirSync(objectDirectory()).length === 0 && !existsSync(FIFO) && !queue;
+/** What is there of the objects that the tests make. */
+function objects(): string[] {
+  const found = readdirSync(objectDirectory());
+  if (existsSync(FIFO)) found.push(FIFO);
+  if (new RegExp(`^ *${KEY} `, "m").test(readFileSync("/proc/sysvipc/msg", "utf8"))) found.push(`queue ${KEY}`);
+  return found;
+}
+
+/** A test after which no object may be left. */
+function tidy(handler: () => Promise<void>): () => Promise<void> {
+  return deadline(LIMIT, async () => {
+    await handler();
+    assert.equal(objects(), []);
+  });
+}
+
+/** A receiver that has made its object, so that it is not the sender's. */
+async function startReceiver(...args: string[]): Promise<RunningMillrace> {
+  const running = startMillrace("recv", ...args);
+  await until(() => objects().length > 0);
+  return running;
 }
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));
-test.after.each(() => assert.ok(isGone(), "an object is left"));
 
 for (const address of ADDRESSES) {
   test(
     `${address}: standard input arrives on standard output, byte for byte`,
-    deadline(LIMIT, async () => {
+    tidy(async () => {
       const sent = randomBytes(3_000_001, 7);
       const receiving = startMillrace("recv", address, "--json");
       const sending = await millrace(["send", address, "--json"], sent);
@@ -58,7 +74,7 @@ for (const address of ADDRESSES) {
 
   test(
     `${address}: lines are messages, with --count so many of them`,
-    deadline(LIMIT, async () => {
+    tidy(async () => {
       const receiving = startMillrace("recv", address, "--lines", "--json");
       const sending = await millrace(["send", address, "--lines", "--count", "4"], "one\n\ntwo\nthree\nfour\n");
       assert.is(sending.status, 0, sending.stderr);
@@ -71,7 +87,7 @@ for (const address of ADDRESSES) {
 
   test(
     `${address}: a receiver that has enough ends well, and its sender learns of it`,
-    deadline(LIMIT, async () => {
+    tidy(async () => {
       const receiving = startMillrace("recv", address, "--lines", "--count", "2");
       const sending = startMillrace("send", address, "--lines");
       sending.child.stdin.write("one\ntwo\n");
@@ -87,21 +103,21 @@ for (const address of ADDRESSES) {
 
   test(
     `${address}: status 4 when nobody comes in time`,
-    deadline(LIMIT, async () => {
+    tidy(async () => {
       const { status, stdout, stderr } = await millrace(["recv", address, "--timeout", "100ms"]);
       assert.is(status, 4);
       assert.is(stdout.length, 0);
       assert.match(stderr, /^millrace: The other side of .* did nothing for 100 ms \(IPC_TIMEOUT\)\n$/);
       const sending = await millrace(["send", address, "--timeout", "100", "--json"], randomBytes(3_000_000, 1));
-      assert.is(sending.status, 4);
+      assert.is(sending.status, 4, sending.stderr);
       assert.is(JSON.parse(sending.stderr).error.code, "IPC_TIMEOUT");
     }),
   );
 
   test(
     `${address}: status 3 when the sender is killed, and what it sent is there`,
-    deadline(LIMIT, async () => {
-      const receiving = startMillrace("recv", address);
+    tidy(async () => {
+      const receiving = await startReceiver(address);
       const sending = startMillrace("send", address);
       sending.child.stdin.write("hello");
       await receiving.hasWritten(5);
@@ -120,8 +136,8 @@ for (const address of ADDRESSES) {
   ] as const) {
     test(
       `${address}: ${signal} ends either side with status ${expected}, and the other side hears of it`,
-      deadline(LIMIT, async () => {
-        const receiving = startMillrace("recv", address);
+      tidy(async () => {
+        const receiving = await startReceiver(address);
         const sending = startMillrace("send", address);
         sending.child.stdin.write("hello");
         await receiving.hasWritten(5);
@@ -136,9 +152,8 @@ for (const address of ADDRESSES) {
 
   test(
     `${address}: Ctrl-C of a receiver leaves nothing`,
-    deadline(LIMIT, async () => {
-      const receiving = startMillrace("recv", address);
-      await until(() => !isGone());
+    tidy(async () => {
+      const receiving = await startReceiver(address);
       receiving.child.kill("SIGINT");
       const { status, stderr } = await receiving.ended;
       assert.equal([status, stderr], [130, ""]);
@@ -147,10 +162,10 @@ for (const address of ADDRESSES) {
 
   test(
     `${address}: a sender that nobody received from leaves nothing when it ends by Ctrl-C`,
-    deadline(LIMIT, async () => {
+    tidy(async () => {
       const sending = startMillrace("send", address);
       sending.child.stdin.write("hello");
-      await until(() => !isGone());
+      await until(() => objects().length > 0);
       sending.child.kill("SIGINT");
       assert.is((await sending.ended).status, 130);
     }),
@@ -159,7 +174,7 @@ for (const address of ADDRESSES) {
 
 test(
   "files: from a file, into a file, with sizes around the chunk's",
-  deadline(LIMIT, async () => {
+  tidy(async () => {
     const [source, target] = [join(folder, "source"), join(folder, "target")];
     for (const size of [0, 1, 128 * 1024, 128 * 1024 + 1]) {
       const sent = randomBytes(size, size);
@@ -175,7 +190,7 @@ test(
 
 test(
   "a sender may come and go before its receiver",
-  deadline(LIMIT, async () => {
+  tidy(async () => {
     assert.is((await millrace(["send", "ring:transfer"], "early")).status, 0);
     assert.is((await millrace(["recv", "ring:transfer"])).stdout.toString(), "early");
   }),
@@ -183,7 +198,7 @@ test(
 
 test(
   "--raw exchanges with other programs over a FIFO",
-  deadline(LIMIT, async () => {
+  tidy(async () => {
     const receiving = startMillrace("recv", "--raw", `fifo:${FIFO}`);
     await until(() => existsSync(FIFO));
     writeFileSync(FIFO, "from a program that knows no frames");
@@ -201,7 +216,7 @@ test(
 
 test(
   "pipe:1 and pipe:0 are the ends of a shell's pipe, and recv | head ends quietly",
-  deadline(LIMIT, async () => {
+  tidy(async () => {
     const [send, recv] = [millraceCommand(["send", "pipe:1"]), millraceCommand(["recv", "pipe:0"])];
     const script = `${quote(send)} | { ${quote(recv)}; echo "status $?" >&2; } | head -c 10`;
     const shell = spawn("/bin/sh", ["-c", script], { env: { ...process.env, ...send.env } });
@@ -228,7 +243,7 @@ function quote({ command, args }: { command: string; args: readonly string[] }):
 
 test(
   "what cannot be done is one line and a status",
-  deadline(LIMIT, async () => {
+  tidy(async () => {
     const missing = join(folder, "missing");
     const cases: [args: string[], status: number, message: RegExp][] = [
       [[], 2, /There is no command\. The commands are demo, send, recv\. See millrace --help/],
@@ -257,7 +272,7 @@ test(
 
 test(
   "status 5 when somebody else holds that end; --debug shows the stack",
-  deadline(LIMIT, async () => {
+  tidy(async () => {
     const holder = await Channel.receiver("ring:transfer");
     try {
       const { status, stderr } = await millrace(["recv", "ring:transfer"]);
@@ -272,7 +287,7 @@ test(
 
 test(
   "--help and --version",
-  deadline(LIMIT, async () => {
+  tidy(async () => {
     const { version } = JSON.parse(readFileSync("package.json", "utf8"));
     assert.is((await millrace(["--version"])).stdout.toString(), `${version}\n`);
     assert.match((await millrace(["--help"])).stdout.toString(), /USAGE millrace COMMAND/);

@@ -191,7 +191,7 @@ test(
     const { channel, peer } = await withPeer("receiver", ["receive-some", "length", "1"], { capacity: 4096 });
     const failed = failsWith(
       "IPC_CLOSED",
-      channel.send(new Uint8Array(1_000_000)).then(() => channel.send(new Uint8Array(1))),
+      channel.send(new Uint8Array(1_000_000)).then(() => channel.send(new Uint8Array(1_000_000))),
     );
     await peer.line("closed");
     await failed;

@@ -28,7 +28,7 @@ const VERBS: Record<string, () => Promise<void>> = {
     const messages = streamMessages(Number(seed));
     for (let index = 0; index < Number(count); index++) sender.sendSync(messages.at(index));
     say(`sent ${count}`);
-    await new Promise(() => setInterval(() => {}, 1000));
+    await toldToGoOn();
   },
 
   /** Sends COUNT messages that fit into PIPE_BUF and tell who sent them. */
@@ -103,10 +103,9 @@ const VERBS: Record<string, () => Promise<void>> = {
     const receiver = await Channel.receiver(address, options);
     for (let index = 0; index < Number(count); index++) await receiver.receive();
     await receiver.close();
-    const told = once(process, "SIGUSR2");
+    const told = toldToGoOn();
     say("closed");
     await told;
-    process.exit(0);
   },
 
   /** Sends a message, closes, and lives on until it is told to end. */
@@ -114,10 +113,9 @@ const VERBS: Record<string, () => Promise<void>> = {
     const sender = await Channel.sender(address, options);
     await sender.send(new TextEncoder().encode("last words"));
     await sender.close();
-    const told = once(process, "SIGUSR2");
+    const told = toldToGoOn();
     say("closed");
     await told;
-    process.exit(0);
   },
 
   /** Opens only, and says what it got. */
@@ -134,7 +132,7 @@ const VERBS: Record<string, () => Promise<void>> = {
   /** Ends while an opening waits. */
   async "exit-while-opening"() {
     void Channel.sender(address, options);
-    const told = once(process, "SIGUSR2");
+    const told = toldToGoOn();
     say("waiting");
     await told;
     process.exit(7);
@@ -142,6 +140,13 @@ const VERBS: Record<string, () => Promise<void>> = {
 };
 
 await VERBS[verb]?.();
+
+/** Resolves with SIGUSR2, and keeps the process alive until then. */
+async function toldToGoOn(): Promise<void> {
+  const alive = setInterval(() => {}, 1000);
+  await once(process, "SIGUSR2");
+  clearInterval(alive);
+}
 
 function codeOf(error: unknown): string {
   return error instanceof IpcError ? error.code : String(error);

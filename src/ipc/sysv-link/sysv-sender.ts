@@ -129,7 +129,7 @@ export class SysvSender extends SysvEnd implements Link {
       this.#prepare();
       return true;
     }
-    return false;
+    if (this.presence.peerState() !== "dead") return false;
     throw new IpcError(
       "IPC_PEER_GONE",
       `Cannot send to ${this.address}: its receiver, process ${this.presence.peerPid}, died without closing, and the queue is full. ` +

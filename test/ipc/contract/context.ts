@@ -25,16 +25,16 @@ export class ContractContext {
   }
 
   /** Both ends of a new channel of bytes. */
-  async pair(options: ChannelOptions = {}): Promise<Pair<Uint8Array>> {
-    return this.pairOf<Uint8Array>(options);
+  async pair(options: ChannelOptions = {}): Promise<Pair> {
+    return this.pairOf(options);
   }
 
   /** Both ends of a new channel with as little room as there is. */
-  async smallPair(options: ChannelOptions = {}): Promise<Pair<Uint8Array>> {
+  async smallPair(options: ChannelOptions = {}): Promise<Pair> {
     return this.pair({ ...this.factory.small, ...options });
   }
 
-  async pairOf<Value>(options: ChannelOptions): Promise<Pair<Value>> {
+  async pairOf<Value = Uint8Array<ArrayBuffer>>(options: ChannelOptions): Promise<Pair<Value>> {
     const { sender, receiver } = await this.factory.makePair(options);
     this.#open.push(sender, receiver);
     return { sender, receiver };
@@ -82,7 +82,7 @@ export class ContractContext {
   }
 }
 
-export interface Pair<Value> {
+export interface Pair<Value = Uint8Array<ArrayBuffer>> {
   readonly sender: Channel<Value>;
   readonly receiver: Channel<Value>;
 }
