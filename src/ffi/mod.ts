@@ -9,6 +9,7 @@
  */
 export * from "./abi/current.ts";
 export * from "./abi/errno.ts";
+export * from "./clock.ts";
 export * from "./epoll.ts";
 export * from "./eventfd.ts";
 export * from "./fcntl.ts";
@@ -21,11 +22,27 @@ export type { BackendName, Library, NativeFunction, NativeType, Signature } from
 export * from "./lock.ts";
 export * from "./memfd.ts";
 export * from "./mmap.ts";
+export * from "./mq.ts";
 export * from "./msg.ts";
 export { type PollEntry, poll, pollOne } from "./poll.ts";
+export * from "./posix-sem.ts";
+export * from "./posix-shm.ts";
+export * from "./pthread-cond.ts";
+export * from "./pthread-mutex.ts";
+export * from "./pthread-rwlock.ts";
 export { recommendedLibrary } from "./recommended.ts";
 export * from "./rename.ts";
 export * from "./results.ts";
+export * from "./rlimit.ts";
+export * from "./sem.ts";
+export * from "./shm.ts";
 export * from "./signal.ts";
+export { sigrtmax, sigrtmin } from "./signal-set.ts";
+export * from "./signal-wait.ts";
+export * from "./socket.ts";
+export * from "./socket-message.ts";
+export * from "./spawn.ts";
+export * from "./splice.ts";
 export * from "./sysconf.ts";
 export { SystemError } from "./system-error.ts";
+export type { ChildStatus } from "./wait-status.ts";

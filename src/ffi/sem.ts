@@ -220,7 +220,8 @@ export function semctlGetAll(array: number): Uint16Array<ArrayBuffer> {
 export function semctlSetAll(array: number, values: ArrayLike<number>): void {
   for (let num = 0; num < values.length; num++) checkInt32(`values[${num}]`, values[num] as number);
   const { nsems } = semctlStat(array);
-  if (values.length !== nsems) throw new RangeError(`values has ${values.length} items, but the array ${nsems} semaphores`);
+  if (values.length !== nsems)
+    throw new RangeError(`values has ${values.length} items, but the array ${nsems} semaphores`);
   semctlStruct(array, 0, SETALL, Uint16Array.from(values));
 }
 

@@ -45,19 +45,25 @@ export interface BatchOptions extends WaitOptions {
 
 /** Both ends of a pipe, from {@link Channel.pipe}. */
 export interface PipeEnds<Value> {
+  /** The end that writes. */
   readonly sender: Channel<Value>;
+  /** The end that reads. */
   readonly receiver: Channel<Value>;
 }
 
 /** This process's end of a pipe to a child, and the child's end, from {@link Channel.pipeForChild}. */
 export interface PipeForChild<Value> {
+  /** This process's end. */
   readonly channel: Channel<Value>;
+  /** The child's end; close it when the child was started. */
   readonly child: ChildEnd;
 }
 
-/** Figures of one end. `messages` and `bytes` count what went through this end since it was opened, in bytes as transported. */
+/** Figures of one end. */
 export interface ChannelStats extends LinkStats {
+  /** Messages that went through this end since it was opened. */
   readonly messages: number;
+  /** Their bytes, as the codec made them. */
   readonly bytes: number;
   /** Calls that wait now. */
   readonly waiting: number;
@@ -477,11 +483,11 @@ export interface CreateChannelOptions {
   readonly maxMessageBytes?: number;
 }
 
-/**
- * Makes a channel of a link: what an adapter has to do is in the link, and everything else is here. `Channel.sender` and
- * `Channel.receiver` call it; call it yourself for a transport of your own.
- */
-export function createChannel<Value = Uint8Array<ArrayBuffer>>(link: Link, options: CreateChannelOptions = {}): Channel<Value> {
+/** Makes a channel of a link: what an adapter has to do is in the link, and everything else is here. */
+export function createChannel<Value = Uint8Array<ArrayBuffer>>(
+  link: Link,
+  options: CreateChannelOptions = {},
+): Channel<Value> {
   const { codec = bytesCodec as Codec<unknown>, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
   return new Channel<Value>(link, codec, Math.min(link.maxMessageBytes, maxMessageBytes));
 }

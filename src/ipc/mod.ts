@@ -1,4 +1,5 @@
 /** Channels between processes, and what they are made of. */
+export type { ChildEnd } from "./adapters/pipe.ts";
 export type {
   FifoAddress,
   MemoryAddress,
@@ -15,6 +16,7 @@ export type {
   CreateChannelOptions,
   Outgoing,
   PipeEnds,
+  PipeForChild,
   ValueOf,
 } from "./channel.ts";
 export { Channel, createChannel } from "./channel.ts";

@@ -27,6 +27,7 @@ export type Framing = "length" | "lines" | "raw";
 
 /** Turns values into bytes and back. */
 export interface Codec<Value> {
+  /** @returns bytes that stay as they are until they are sent */
   encode(value: Value): Uint8Array;
   /** @param bytes memory that the codec may keep */
   decode(bytes: Uint8Array): Value;

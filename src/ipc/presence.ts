@@ -192,9 +192,10 @@ export class Presence {
    * made and to which nobody has come is removed.
    *
    * @param last as for `detach`
+   * @param finished as for `detach`
    */
-  abandon(last?: () => void): void {
-    this.#leave((peer) => (peer === "none" ? this.created : this.#finished(peer)), last, STATE_ATTACHED);
+  abandon(last?: () => void, finished = (peer: PeerState) => this.#finished(peer)): void {
+    this.#leave((peer) => (peer === "none" ? this.created : finished(peer)), last, STATE_ATTACHED);
   }
 
   #leave(finished: (peer: PeerState) => boolean, last: (() => void) | undefined, state: number): void {

@@ -263,7 +263,9 @@ export class Sending {
   }
 
   #flushInBackground(): void {
-    if (this.#keepFailure() === WAIT) void this.turns.wait({ call: "flush", attempt: () => this.#keepFailure() });
+    if (this.#keepFailure() !== WAIT) return;
+    // it is only given up by a close() whose time is over, which says so itself
+    this.turns.wait({ call: "flush", attempt: () => this.#keepFailure() }).catch(() => {});
   }
 
   /** Flushes for no call that waits: an error is kept for the next one. */

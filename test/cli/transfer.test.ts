@@ -37,7 +37,7 @@ function objects(): string[] {
 }
 
 /** A test after which no object may be left. */
-function tidy(handler: () => Promise<void>): () => Promise<void> {
+function tidy(handler: () => Promise<void>): (context: unknown) => Promise<void> {
   return deadline(LIMIT, async () => {
     await handler();
     assert.equal(objects(), []);

@@ -222,6 +222,26 @@ test10("a timer runs only while a call with a timeout waits", async () => {
   }
 });
 
+test10("a timeout that is longer than a timer takes is waited for in pieces", async () => {
+  const { link, sender } = open();
+  const { setTimeout: realSet } = globalThis;
+  const timers: { handler: () => void; time: number }[] = [];
+  globalThis.setTimeout = ((handler: () => void, time: number) =>
+    timers.push({ handler, time })) as unknown as typeof setTimeout;
+  try {
+    link.results.push(FULL);
+    const sent = sender.send(MESSAGE, { timeout: 2 ** 40 });
+    assert.is(timers[0]?.time, 2 ** 31 - 1);
+    timers[0]?.handler();
+    assert.is(timers.length, 2);
+    assert.ok(await isPending(sent));
+    link.wake();
+    await sent;
+  } finally {
+    globalThis.setTimeout = realSet;
+  }
+});
+
 test10("sendMany() corks the link while it does not wait, and uncorks it before it does", async () => {
   const { link, sender } = open();
   link.results.push(TAKEN, TAKEN, FULL);

@@ -615,7 +615,7 @@ test(
     if (runtime === "bun") {
       skip("Bun closes in its children whatever is not in stdio");
     } else {
-      const { status } = await run(`printf inherited >&${child.fd}`);
+      const { status } = await run(`printf inherited >/dev/fd/${child.fd}`);
       assert.is(status, 0);
     }
     child.inheritable(false);

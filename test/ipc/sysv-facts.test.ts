@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { msgctlSet, msgget } from "../../src/ffi/msg.ts";
 import { Channel } from "../../src/ipc/channel.ts";
 import { objectDirectory } from "../../src/ipc/object-directory.ts";
+import { Presence } from "../../src/ipc/presence.ts";
 import { deadline } from "../support/deadline.ts";
 import { isPending } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
@@ -334,6 +336,44 @@ test(
 );
 
 test(
+  "what is sent between a look at the queue and one at the sender is not lost",
+  withKey(async (address) => {
+    await using sender = await Channel.sender(address);
+    await using receiver = await Channel.receiver(address);
+    const { peerState } = Presence.prototype;
+    Presence.prototype.peerState = function (this: Presence) {
+      Presence.prototype.peerState = peerState;
+      sender.sendSync(new Uint8Array([1]));
+      sender[Symbol.dispose]();
+      return peerState.call(this);
+    };
+    assert.equal(receiver.tryReceive(), new Uint8Array([1]));
+    assert.is(receiver.tryReceive(), undefined);
+    assert.ok(receiver.ended);
+  }),
+);
+
+test(
+  "a queue whose room is made smaller while it is in use: IPC_TOO_LARGE, and smaller fragments",
+  withKey(async (address, key) => {
+    for (const fragments of [false, true]) {
+      await using sender = await Channel.sender(address, { fragments });
+      await using receiver = await Channel.receiver(address, { fragments });
+      msgctlSet(msgget(key, 0), { qbytes: 50 });
+      const message = new SeededMessages(1, 51, 51).at(0);
+      const sent = sender.send(message);
+      if (fragments) assert.equal(await receiver.receive(), message);
+      else await failsWith("IPC_TOO_LARGE", sent, /51 bytes, but at most 50 .*msg_qbytes/);
+      await Promise.allSettled([sent]);
+      await sender.send(new Uint8Array(10));
+      assert.equal(await receiver.receive(), new Uint8Array(10));
+      await receiver.close();
+      await sender.close();
+    }
+  }),
+);
+
+test(
   "what a dead session left is delivered, then IPC_PEER_GONE",
   withKey(async (address, key) => {
     const dead = peer("sender", address, {}, "send:3:5:100", "exit");
@@ -388,9 +428,10 @@ test(
     await sender.send(new Uint8Array([1]));
     await sender.close();
     assert.is(queueStatus(key)?.qnum, 1);
-    await using receiver = await Channel.receiver(address);
+    const receiver = await Channel.receiver(address);
     assert.equal(await receiver.receive(), new Uint8Array([1]));
     assert.is(await receiver.receive(), undefined);
+    await receiver.close();
   }),
 );
 

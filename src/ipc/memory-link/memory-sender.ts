@@ -114,6 +114,8 @@ export class MemorySender extends MemoryEnd implements Link {
 
   #refuseClosed(): void {
     if (this.queue.state("receiver") !== "closed") return;
+    // the receiver has put back what it had of a begun message, and its successor shall not find a part
+    if (this.#rest !== undefined) this.queue.pop(this.#begun.pieces);
     this.#rest = undefined;
     throw new IpcError("IPC_CLOSED", `Cannot send to ${this.address}: its receiver has closed`);
   }

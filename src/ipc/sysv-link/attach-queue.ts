@@ -171,7 +171,10 @@ export function detachQueue({ queue, presence }: AttachedQueue, hasSent: boolean
 /** Leaves a queue as a process does that dies. One that this end made goes with its messages when nobody has come to it. */
 export function abandonQueue({ queue, presence }: AttachedQueue): void {
   const made = presence.ownerWord(MADE_WORD) === queue.id + 1;
-  presence.abandon(() => {
-    if (made) queue.remove();
-  });
+  presence.abandon(
+    () => {
+      if (made) queue.remove();
+    },
+    (peer) => peer === "closed" || (queue.status()?.qnum ?? 0) === 0,
+  );
 }

@@ -95,7 +95,7 @@ export abstract class SysvEnd {
     this.#call = call;
     signal?.addEventListener("abort", end, { once: true });
     try {
-      await this.#bell.park(SLEEPER, bell.signal);
+      await Promise.race([call.over, this.#bell.park(SLEEPER, bell.signal)]);
     } finally {
       signal?.removeEventListener("abort", end);
       end();

@@ -1,6 +1,6 @@
 import * as assert from "uvu/assert";
 import type { Channel } from "../../../src/ipc/channel.ts";
-import { isPending } from "../../support/event-loop.ts";
+import { isPending, turnEventLoop } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
 import { bytes, drain, LARGE, receiveAll } from "./context.ts";
@@ -72,6 +72,11 @@ export function batches(sentence: Sentence): void {
     await receiveAll(receiver, count);
     const never = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
     await failsWith("IPC_TIMEOUT", sender.sendMany(never, { timeout: 5 }));
+    const stop = new AbortController();
+    const waiting = failsWith("IPC_ABORTED", sender.sendMany(never, { signal: stop.signal }));
+    await turnEventLoop();
+    stop.abort();
+    await waiting;
     await sender.send(bytes(1));
     assert.equal(await receiver.receive(), bytes(1));
   });

@@ -24,17 +24,35 @@ export function zeroCopy(sentence: Sentence): void {
     assert.is(sender.stats().messages, 61);
   });
 
-  sentence(58, "an aborted claim sends nothing", ["zeroCopy"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    for (let i = 0; i < 50; i++) {
-      (await sender.claim(500)).fill(0xee);
-      sender.abort();
-    }
-    assert.is(receiver.tryReceive(), undefined);
-    await sender.send(bytes(1));
-    assert.equal(await receiver.receive(), bytes(1));
-    assert.is(sender.stats().messages, 1);
-  });
+  sentence(
+    58,
+    "a claim that is aborted, or open when the channel closes, sends nothing",
+    ["zeroCopy"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      for (let i = 0; i < 50; i++) {
+        (await sender.claim(500)).fill(0xee);
+        sender.abort();
+      }
+      assert.is(receiver.tryReceive(), undefined);
+      await sender.send(bytes(1));
+      assert.equal(await receiver.receive(), bytes(1));
+      assert.is(sender.stats().messages, 1);
+      const left = await sender.claim(500);
+      left.fill(0xee);
+      await sender.close();
+      await failsWith("IPC_CLOSED", () => sender.commit());
+      assert.is(await receiver.receive(), undefined);
+
+      const using = await context.smallPair();
+      await using.sender.send(bytes(2));
+      await using.receiver.peek();
+      await using.sender.claim(1);
+      using.sender[Symbol.dispose]();
+      await using.receiver.close();
+      await failsWith("IPC_CLOSED", () => using.receiver.release());
+    },
+  );
 
   sentence(59, "a message is looked at in place and received with release()", ["zeroCopy"], async (context) => {
     const { sender, receiver } = await context.smallPair();
