@@ -34,7 +34,7 @@ const clockCalls = lazyBind({
 
 /**
  * `sem_t *sem_open(const char *name, int oflag, mode_t mode, unsigned int value)` — Opens a named semaphore: a file of `/dev/shm`
- * whose name is `sem.` and the name's. It stays until {@link semUnlink} or the next boot.
+ * whose name is `sem.` and the name's. It stays until {@link semUnlink} or the next boot. Nothing checks what is in such a file.
  *
  * @param name such as `"/turn"`: a slash at the beginning and none after it
  * @param flags `O_CREAT`, `O_EXCL`, or 0
@@ -43,7 +43,7 @@ const clockCalls = lazyBind({
  * @returns native address, the same for every open of that name in this process; to be closed as many times with {@link semClose}
  * @throws {SystemError} `EACCES` no permission
  * @throws {SystemError} `EEXIST` `O_CREAT | O_EXCL` and there is one
- * @throws {SystemError} `EINVAL` a value beyond `SEM_VALUE_MAX`, a name that is not allowed, or a file that is no semaphore
+ * @throws {SystemError} `EINVAL` a value beyond `SEM_VALUE_MAX`, or a name that is not allowed
  * @throws {SystemError} `EMFILE`, `ENFILE` the limit of open descriptors of the process, or of the system
  * @throws {SystemError} `ENAMETOOLONG` the name is longer than 251 bytes. glibc 2.36 says `EINVAL`
  * @throws {SystemError} `ENOENT` no semaphore of that name
@@ -91,8 +91,7 @@ export function semClose(semaphore: number): void {
  *
  * @throws {SystemError} `EACCES` no permission, also for the semaphore of another user
  * @throws {SystemError} `ENAMETOOLONG` the name is too long
- * @throws {SystemError} `EINVAL` a name that is not allowed. glibc 2.36 says `ENOENT`
- * @throws {SystemError} `ENOENT` no semaphore of that name
+ * @throws {SystemError} `ENOENT` no semaphore of that name, or a name that is not allowed
  * @throws {RangeError} the name holds a NUL character
  * @see https://man7.org/linux/man-pages/man3/sem_unlink.3.html
  */

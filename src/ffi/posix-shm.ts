@@ -47,8 +47,7 @@ export function shmOpen(name: string, flags: number, mode = 0o600): number {
  * mapping.
  *
  * @throws {SystemError} `EACCES` no permission, also for the object of another user
- * @throws {SystemError} `EINVAL` a name that is not allowed
- * @throws {SystemError} `ENOENT` no object of that name
+ * @throws {SystemError} `ENOENT` no object of that name, or a name that is not allowed
  * @throws {RangeError} the name holds a NUL character
  * @see https://man7.org/linux/man-pages/man3/shm_open.3.html
  */

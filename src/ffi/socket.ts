@@ -98,7 +98,7 @@ export function bind(fd: number, address: string): void {
  * @throws {SystemError} `EBADF` not an open descriptor
  * @throws {SystemError} `EINVAL` the socket has no address, or is connected
  * @throws {SystemError} `ENOTSOCK` not a socket
- * @throws {SystemError} `EOPNOTSUPP` a socket of that type cannot
+ * @throws {SystemError} `ENOTSUP` a socket of that type cannot
  * @see https://man7.org/linux/man-pages/man2/listen.2.html
  */
 export function listen(fd: number, backlog: number): void {
@@ -119,7 +119,7 @@ export function listen(fd: number, backlog: number): void {
  * @throws {SystemError} `EMFILE`, `ENFILE` the limit of open descriptors of the process, or of the system
  * @throws {SystemError} `ENOBUFS`, `ENOMEM` no memory
  * @throws {SystemError} `ENOTSOCK` not a socket
- * @throws {SystemError} `EOPNOTSUPP` a socket of that type cannot
+ * @throws {SystemError} `ENOTSUP` a socket of that type cannot
  * @see https://man7.org/linux/man-pages/man2/accept4.2.html
  */
 export function accept4(fd: number, flags = 0): number {
@@ -157,7 +157,7 @@ export function connect(fd: number, address: string): number {
  * @param how `SHUT_RD`, `SHUT_WR` (the other end reads what was sent, then the end), or `SHUT_RDWR`
  * @throws {SystemError} `EBADF` not an open descriptor
  * @throws {SystemError} `EINVAL` no such direction
- * @throws {SystemError} `ENOTCONN` not connected
+ * @throws {SystemError} `ENOTCONN` not connected (not of unix sockets)
  * @throws {SystemError} `ENOTSOCK` not a socket
  * @see https://man7.org/linux/man-pages/man2/shutdown.2.html
  */

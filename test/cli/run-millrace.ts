@@ -11,6 +11,13 @@ export interface Ending {
   readonly stderr: string;
 }
 
+const running = new Set<RunningMillrace>();
+
+/** Ends what a test that failed left running. */
+export function endMillraces(): void {
+  for (const { child } of running) child.kill("SIGKILL");
+}
+
 /** The `millrace` command under way. */
 export class RunningMillrace {
   readonly child: ChildProcessWithoutNullStreams;
@@ -26,12 +33,19 @@ export class RunningMillrace {
       this.#stderr += text;
     });
     this.child.stdin.on("error", () => {});
+    running.add(this);
     this.ended = new Promise((resolve, reject) => {
       this.child.once("error", reject);
       this.child.once("close", (status, signal) => {
+        running.delete(this);
         resolve({ status, signal, stdout: Buffer.concat(this.#stdout), stderr: this.#stderr });
       });
     });
+  }
+
+  /** Sends it a signal. Deno's own `child.kill` would report that signal as its end, whatever the end was. */
+  kill(signal: NodeJS.Signals): void {
+    process.kill(this.child.pid as number, signal);
   }
 
   /** Resolves when it has written so many bytes to standard output. */

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { Channel } from "../../src/ipc/channel.ts";
 import { objectDirectory } from "../../src/ipc/object-directory.ts";
 import { deadline } from "../support/deadline.ts";
-import { millrace, millraceCommand, type RunningMillrace, startMillrace } from "./run-millrace.ts";
+import { endMillraces, millrace, millraceCommand, type RunningMillrace, startMillrace } from "./run-millrace.ts";
 import { until } from "./until.ts";
 
 const LIMIT = 60_000;
@@ -51,6 +51,7 @@ async function startReceiver(...args: string[]): Promise<RunningMillrace> {
   return running;
 }
 
+test.after.each(endMillraces);
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 for (const address of ADDRESSES) {
@@ -121,7 +122,7 @@ for (const address of ADDRESSES) {
       const sending = startMillrace("send", address);
       sending.child.stdin.write("hello");
       await receiving.hasWritten(5);
-      sending.child.kill("SIGKILL");
+      sending.kill("SIGKILL");
       const { status, stdout, stderr } = await receiving.ended;
       assert.is(status, 3);
       assert.is(stdout.toString(), "hello");
@@ -141,7 +142,7 @@ for (const address of ADDRESSES) {
         const sending = startMillrace("send", address);
         sending.child.stdin.write("hello");
         await receiving.hasWritten(5);
-        sending.child.kill(signal);
+        sending.kill(signal);
         const sent = await sending.ended;
         assert.equal([sent.status, sent.signal, sent.stderr], [expected, null, ""]);
         // not as if that had been all
@@ -154,7 +155,7 @@ for (const address of ADDRESSES) {
     `${address}: Ctrl-C of a receiver leaves nothing`,
     tidy(async () => {
       const receiving = await startReceiver(address);
-      receiving.child.kill("SIGINT");
+      receiving.kill("SIGINT");
       const { status, stderr } = await receiving.ended;
       assert.equal([status, stderr], [130, ""]);
     }),
@@ -166,7 +167,7 @@ for (const address of ADDRESSES) {
       const sending = startMillrace("send", address);
       sending.child.stdin.write("hello");
       await until(() => objects().length > 0);
-      sending.child.kill("SIGINT");
+      sending.kill("SIGINT");
       assert.is((await sending.ended).status, 130);
     }),
   );

@@ -287,6 +287,17 @@ test10("close() flushes, announces the end, flushes that, and closes the link, o
   assert.is(slow.link.calls.filter((call) => call === "end").length, 1);
 });
 
+test10("what is still in the background when the time of close() is over is no error of nobody", async () => {
+  const { link, sender } = open();
+  link.results.push(BEGUN);
+  link.flushes = false;
+  assert.ok(sender.trySend(MESSAGE));
+  await failsWith("IPC_TIMEOUT", sender.close({ timeout: 1 }));
+  assert.is(link.calls.at(-1), "close");
+  // an unhandled rejection would end the process
+  await turnEventLoop();
+});
+
 test10("a receiver that has left needs no end", async () => {
   const { link, sender } = open();
   const end = link.end.bind(link);

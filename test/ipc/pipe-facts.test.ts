@@ -24,7 +24,7 @@ import { compileNative } from "../support/native-program.ts";
 import { type PeerProcess, startPeer } from "../support/peer-process.ts";
 import { commandFor, currentRuntime } from "../support/runtimes.ts";
 import { skip } from "../support/skip.ts";
-import { type Person, personMessage, streamMessages } from "../support/stream-messages.ts";
+import { Person, receiveFrom, streamMessages } from "../support/stream-messages.ts";
 
 const PEER = "test/support/stream-peer.ts";
 const LIMIT = 40_000;
@@ -131,8 +131,9 @@ test(
     const received = channel.receive();
     assert.ok(await isPending(received));
     assert.is(channel.peer.alive, true);
+    const failed = failsWith("IPC_PEER_GONE", received);
     await peer.kill();
-    await failsWith("IPC_PEER_GONE", received);
+    await failed;
     await channel.close();
   }),
 );
@@ -281,12 +282,12 @@ test(
   deadline(LIMIT, async () => {
     const { link, child } = await pairForChild("sender", {});
     const channel = createChannel(link);
-    const people = [11, 22, 33, 44].map((number): Person => ({ number, messages: 1500 }));
+    const people = [11, 22, 33, 44].map((number) => new Person(number, 1500));
     const peers = people.map(({ number, messages }) =>
       startPeer(currentRuntime(), PEER, ["send-as-person", "pipe:3", "length", `${messages}`, `${number}`], child.fd),
     );
     child.close();
-    await verifyPeople(channel, people);
+    await receiveFrom(people, channel);
     await channel.close();
     for (const peer of peers) await linesOf(peer);
   }),
@@ -647,9 +648,10 @@ test(
   deadline(LIMIT, async () => {
     const total = 300_000;
     const pattern = await filter([native, "pattern", `${total}`], { framing: "raw" });
-    let at = 0;
-    for await (const chunk of pattern.from) for (const byte of chunk) assert.is(byte, (at++ * 7) & 255);
-    assert.is(at, total);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of pattern.from) chunks.push(chunk);
+    const expected = Uint8Array.from({ length: total }, (_, i) => i * 7);
+    assert.ok(Buffer.concat(chunks).equals(expected));
     await pattern.to.close();
     await pattern.from.close();
 
@@ -684,8 +686,10 @@ test(
     const { to, from, child } = await filter([native, "sleep"], {});
     const received = from.receive();
     await turnEventLoop();
+    const gone = once(child, "exit");
     child.kill("SIGKILL");
     await failsWith("IPC_PEER_GONE", received);
+    await gone;
     await failsWith("IPC_CLOSED", to.send(new Uint8Array(1)));
     await to.close();
     await from.close();
@@ -702,18 +706,6 @@ leakCheck(test, async () => {
   await run("true");
 });
 test.run();
-
-/** Receives what several senders send at the same time; from each in its order and complete. */
-async function verifyPeople(receiver: Channel, people: readonly Person[]): Promise<void> {
-  const next = new Map(people.map((person) => [person.number, { person, index: 0 }]));
-  for await (const message of receiver) {
-    const state = next.get(message.at(-1) as number);
-    if (state === undefined) throw new Error(`A message ends with ${message.at(-1)}, which is nobody's number`);
-    const expected = personMessage(state.person, state.index++);
-    assert.ok(Buffer.compare(message, expected) === 0, `message ${state.index - 1} of ${state.person.number}`);
-  }
-  for (const { person, index } of next.values()) assert.is(index, person.messages);
-}
 
 /** A program between two pipes. */
 async function filter([command = "", ...args]: readonly string[], options: ChannelOptions) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { msgctlSet, msgget } from "../../src/ffi/msg.ts";
+import { open } from "../../src/ipc/adapters/sysv.ts";
 import { Channel } from "../../src/ipc/channel.ts";
 import { objectDirectory } from "../../src/ipc/object-directory.ts";
 import { Presence } from "../../src/ipc/presence.ts";
@@ -457,6 +458,61 @@ test(
       await sender.close();
       while (await receiver.receive());
     }
+  }),
+);
+
+test(
+  "a call that blocks the thread hears of the other end's close and death",
+  withKey(async (address) => {
+    for (const [step, code] of [
+      ["close", "IPC_CLOSED"],
+      ["exit", "IPC_PEER_GONE"],
+    ] as const) {
+      await using receiver = await Channel.receiver(address);
+      const sending = peer("sender", address, {}, "await", step);
+      await sending.line("awaiting");
+      sending.resume();
+      if (step === "exit") await failsWith(code, () => receiver.receiveSync({ timeout: LIMIT }));
+      else assert.is(receiver.receiveSync({ timeout: LIMIT }), undefined);
+      await sending.exit();
+      await receiver.close();
+
+      await using sender = await Channel.sender(address);
+      const receiving = peer("receiver", address, {}, "await", step);
+      await receiving.line("awaiting");
+      while (sender.trySend(new Uint8Array(4000)));
+      receiving.resume();
+      await failsWith(code, () => sender.sendSync(new Uint8Array(4000), { timeout: LIMIT }));
+      await receiving.exit();
+      await sender.close();
+      await Channel.remove(address);
+    }
+  }),
+);
+
+test(
+  "a link is ready while it holds an empty message, and after the end",
+  withKey(async (address, key) => {
+    const parsed = { scheme: "sysv", text: address, key } as const;
+    const receiver = await open(parsed, "receiver", {});
+    const sender = await open(parsed, "sender", {});
+    const controller = new AbortController();
+    const waits = receiver.ready("read", controller.signal).catch(() => {});
+    assert.ok(await isPending(waits));
+    sender.tryWrite(new Uint8Array(0));
+    while (queueStatus(key)?.qnum !== 0);
+    controller.abort();
+    await receiver.ready("read", undefined);
+    assert.ok(receiver.readySync("read", Number.POSITIVE_INFINITY));
+    assert.equal(receiver.tryRead(), new Uint8Array(0));
+    sender.close();
+    await receiver.ready("read", undefined);
+    assert.is(receiver.tryRead(), null);
+    await receiver.ready("read", undefined);
+    assert.ok(receiver.readySync("read", Number.POSITIVE_INFINITY));
+    receiver.close();
+    await receiver.ready("read", undefined);
+    await waits;
   }),
 );
 

@@ -1,3 +1,5 @@
+import * as assert from "uvu/assert";
+import type { Channel } from "../../src/ipc/channel.ts";
 import { SeededMessages } from "./seeded-messages.ts";
 
 /** Messages of all lengths that make a difference to a byte stream: tiny, about PIPE_BUF, about and past what one read brings. */
@@ -5,15 +7,33 @@ export function streamMessages(seed: number): SeededMessages {
   return new SeededMessages(seed, 150_000, 1);
 }
 
-/** One of several senders of the same stream. */
-export interface Person {
+/** One of several senders of the same stream. Its messages have 5 to 4092 bytes, so a pipe takes them whole, and end with its number. */
+export class Person {
   readonly number: number;
   readonly messages: number;
+  readonly #seeded: SeededMessages;
+
+  constructor(number: number, messages: number) {
+    this.number = number;
+    this.messages = messages;
+    this.#seeded = new SeededMessages(number, 4092, 5);
+  }
+
+  at(index: number): Uint8Array {
+    const message = this.#seeded.at(index);
+    message[message.length - 1] = this.number;
+    return message;
+  }
 }
 
-/** A message of 5 to 4092 bytes, so one that a pipe takes whole, with the sender's number as its last byte. */
-export function personMessage({ number }: Person, index: number): Uint8Array {
-  const message = new SeededMessages(number, 4092, 5).at(index);
-  message[message.length - 1] = number;
-  return message;
+/** Receives to the end what several senders send at the same time: from each in its order, complete and unmixed. */
+export async function receiveFrom(people: readonly Person[], receiver: Channel): Promise<void> {
+  const next = new Map(people.map((person) => [person.number, { person, index: 0 }]));
+  for await (const message of receiver) {
+    const state = next.get(message.at(-1) as number);
+    if (state === undefined) throw new Error(`A message ends with ${message.at(-1)}, which is nobody's number`);
+    const expected = state.person.at(state.index++);
+    assert.ok(Buffer.compare(message, expected) === 0, `message ${state.index - 1} of ${state.person.number}`);
+  }
+  for (const { person, index } of next.values()) assert.is(index, person.messages);
 }

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { IpcError } from "../../src/errors.ts";
 import { Channel } from "../../src/ipc/channel.ts";
 import type { Framing } from "../../src/ipc/options.ts";
-import { type Person, personMessage, streamMessages } from "./stream-messages.ts";
+import { Person, streamMessages } from "./stream-messages.ts";
 
 const [verb = "", address = "", framing = "length", count = "0", seed = "1"] = process.argv.slice(2);
 const options = { framing: framing as Framing };
@@ -34,8 +34,8 @@ const VERBS: Record<string, () => Promise<void>> = {
   /** Sends COUNT messages that fit into PIPE_BUF and tell who sent them. */
   async "send-as-person"() {
     const sender = await Channel.sender(address, options);
-    const person: Person = { number: Number(seed), messages: Number(count) };
-    for (let index = 0; index < person.messages; index++) await sender.send(personMessage(person, index));
+    const person = new Person(Number(seed), Number(count));
+    for (let index = 0; index < person.messages; index++) await sender.send(person.at(index));
     await sender.close();
   },
 

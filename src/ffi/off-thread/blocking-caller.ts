@@ -51,6 +51,8 @@ export class BlockingCaller {
   readonly #thread: Thread;
   #error: IpcError | undefined;
   #calls = 0;
+  /** What was taken of the last call, for a `settleSync` that comes after it. */
+  #taken: BlockingOutcome = CANCELLED;
   /** Says to poll(2) that the call is over; made when first needed. */
   #doneFd = -1;
 
@@ -132,13 +134,13 @@ export class BlockingCaller {
   }
 
   /**
-   * Cancels the call that runs and blocks this thread until it is over, which takes microseconds. What it gives is what a pending `run`
-   * will resolve to.
+   * Cancels the call that runs and blocks this thread until it is over, which takes microseconds. What it gives is what `run` resolves
+   * to, whether that has happened already, is on its way in the microtask queue, or is to come.
    */
   settleSync(): BlockingOutcome {
     for (;;) {
       const state = Atomics.load(this.#words, STATE);
-      if (state !== REQUESTED && state !== RUNNING) return this.#look(state);
+      if (state !== REQUESTED && state !== RUNNING) return state === IDLE ? this.#taken : this.#look(state);
       this.#cancelAndWait();
     }
   }
@@ -168,6 +170,7 @@ export class BlockingCaller {
 
   #request(name: BlockingFunction, values: readonly number[], doneFd = -1): void {
     this.#calls++;
+    this.#taken = CANCELLED;
     this.#words[DONE_FD] = doneFd;
     this.#words[FUNCTION] = BLOCKING_FUNCTION_NAMES.indexOf(name);
     this.#doubles.set(values, ARGUMENTS);
@@ -179,9 +182,9 @@ export class BlockingCaller {
 
   /** Takes the outcome. @param state what follows REQUESTED and RUNNING */
   #outcome(state: number): BlockingOutcome {
-    const outcome = this.#look(state);
+    this.#taken = this.#look(state);
     if (state === DONE) Atomics.store(this.#words, STATE, IDLE);
-    return outcome;
+    return this.#taken;
   }
 
   /** Looks at the outcome and leaves it there. */

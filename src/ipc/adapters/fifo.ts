@@ -58,7 +58,8 @@ export async function open(address: FifoAddress, side: Side, options: ChannelOpt
       throw domainError("open", error, what);
     }
   }
-  throw new SystemError("open", ENOENT, address.path);
+  // such as a symbolic link to nowhere
+  throw domainError("open", new SystemError("open", ENOENT, address.path), what);
 }
 
 /**

@@ -9,6 +9,7 @@
  *   inherited one may share its open file, and so O_NONBLOCK, with other processes. Descriptors 0 to 2 become /dev/null when the channel
  *   closes, so that nothing else gets their number.
  */
+import { closeSync } from "node:fs";
 import { IpcError } from "../../errors.ts";
 import {
   FD_CLOEXEC,
@@ -28,6 +29,7 @@ import {
 import { getStatusFlags, setDescriptorFlags, setStatusFlags } from "../../ffi/fcntl.ts";
 import { close, dup3, type FileStatus, fstat, open as openFile, pipe2 } from "../../ffi/fd.ts";
 import type { SystemError } from "../../ffi/system-error.ts";
+import { runtime } from "../../runtime.ts";
 import type { PipeAddress } from "../address.ts";
 import { ByteStream, type ByteStreamParts } from "../byte-stream.ts";
 import { domainError } from "../error-table.ts";
@@ -73,7 +75,7 @@ export async function open(address: PipeAddress, side: Side, options: ChannelOpt
   try {
     const takeOver = address.fd > 2 ? undefined : () => detachStandardStream(address.fd, status);
     const link = linkOf(fd, address.text, side, options, takeOver);
-    if (address.fd > 2) close(address.fd);
+    if (address.fd > 2) letGo(address.fd, status);
     return link;
   } catch (error) {
     close(fd);
@@ -211,10 +213,30 @@ function reopen(fd: number, side: Side, what: string): number {
   }
 }
 
+/** Closes the inherited descriptor. Deno has a copy of what came by `stdio`, under the same number for node:fs, and keeps it open. */
+function letGo(fd: number, status: FileStatus): void {
+  if (runtime === "deno") {
+    try {
+      closeSync(fd);
+    } catch {
+      // it knows nothing of this one
+    }
+  }
+  if (isStill(fd, status)) close(fd);
+}
+
+function isStill(fd: number, { dev, ino }: FileStatus): boolean {
+  try {
+    const now = fstat(fd);
+    return now.dev === dev && now.ino === ino;
+  } catch {
+    return false;
+  }
+}
+
 /** Lets go of a standard stream whose number must stay taken. */
-function detachStandardStream(fd: number, before: FileStatus): void {
-  const now = fstat(fd);
-  if (now.dev !== before.dev || now.ino !== before.ino) return;
+function detachStandardStream(fd: number, status: FileStatus): void {
+  if (!isStill(fd, status)) return;
   const nothing = openFile("/dev/null", O_RDWR);
   dup3(nothing, fd);
   close(nothing);

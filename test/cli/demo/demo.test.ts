@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { sha256 } from "../../../src/cli/demo/sha256.ts";
 import { objectDirectory } from "../../../src/ipc/object-directory.ts";
 import { deadline } from "../../support/deadline.ts";
-import { millrace, startMillrace } from "../run-millrace.ts";
+import { endMillraces, millrace, startMillrace } from "../run-millrace.ts";
 import { until } from "../until.ts";
 
 const LIMIT = 100_000;
@@ -21,6 +21,7 @@ function made(): string[] {
   return readdirSync(objectDirectory(), { recursive: true, encoding: "utf8" });
 }
 
+test.after.each(endMillraces);
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 test.after.each(() => assert.equal(made(), []));
 
@@ -65,7 +66,7 @@ for (const stage of ["ring", "fifo", "sysv"]) {
     deadline(LIMIT, async () => {
       const running = startMillrace("demo", file);
       await until(() => made().some((name) => name.includes(stage)) || running.child.exitCode !== null);
-      running.child.kill("SIGINT");
+      running.kill("SIGINT");
       const { status, stdout, stderr } = await running.ended;
       assert.equal([status, stdout.toString(), stderr], [130, "", ""]);
     }),
@@ -77,7 +78,7 @@ test(
   deadline(LIMIT, async () => {
     const running = startMillrace("demo", file);
     await until(() => made().some((name) => name.endsWith(".ring")));
-    running.child.kill("SIGKILL");
+    running.kill("SIGKILL");
     await running.ended;
     await until(() => made().length === 0);
   }),

@@ -16,7 +16,9 @@ import {
   setMessageType,
 } from "../../../src/ffi/msg.ts";
 import { callBlocking, callBlockingSync, startBlocking } from "../../../src/ffi/off-thread/blocking-call.ts";
+import { BlockingCaller } from "../../../src/ffi/off-thread/blocking-caller.ts";
 import { interruptSignal } from "../../../src/ffi/off-thread/interrupt.ts";
+import { recommendedLibrary } from "../../../src/ffi/recommended.ts";
 import { tgkill } from "../../../src/ffi/signal.ts";
 import { deadline } from "../../support/deadline.ts";
 import { failsWith } from "../../support/fails-with.ts";
@@ -314,6 +316,28 @@ test(
       assert.equal(outcome, msgctlStat(queue.id).qnum === 0 && sends ? RECEIVED : CANCELLED);
       if (sends && outcome.errno !== 0) callBlockingSync("msgrcv", queue.receive, 1000);
     }
+  }),
+);
+
+test(
+  "settle between the end of a call and the microtask that tells of it gives the call's outcome",
+  deadline(LIMIT, async () => {
+    using queue = new Queue();
+    const caller = new BlockingCaller();
+    const values = queue.receive.map((value) =>
+      typeof value === "number" ? value : recommendedLibrary().address(value),
+    );
+    for (let round = 0; round < 10; round++) {
+      const over = caller.run("msgrcv", values);
+      queue.send(round);
+      assert.equal(await over, RECEIVED);
+      assert.equal(caller.settleSync(), RECEIVED);
+      const cancelled = caller.run("msgrcv", values);
+      assert.equal(caller.settleSync(), CANCELLED);
+      assert.equal(await cancelled, CANCELLED);
+      assert.equal(caller.settleSync(), CANCELLED);
+    }
+    caller.close();
   }),
 );
 

@@ -106,6 +106,25 @@ export async function drain<Value>(receiver: Channel<Value>): Promise<Value[]> {
   return values;
 }
 
+/** Compares messages; what `assert.equal` prints of long ones helps nobody. */
+export function assertMessages(actual: readonly (Uint8Array | undefined)[], expected: readonly Uint8Array[]): void {
+  expected.forEach((message, index) => {
+    const found = actual[index];
+    if (found !== undefined && Buffer.compare(found, message) === 0) return;
+    throw new Error(`Message ${index} should be ${show(message)}, but is ${show(found)}`);
+  });
+  if (actual.length !== expected.length) throw new Error(`There are ${actual.length} messages, not ${expected.length}`);
+}
+
+/** One array of the bytes of all. */
+export function joined(messages: readonly (Uint8Array | undefined)[]): Uint8Array {
+  return Buffer.concat(messages.filter((message) => message !== undefined));
+}
+
+function show(message: Uint8Array | undefined): string {
+  return message === undefined ? "undefined" : `${message.length} bytes, ${message.subarray(0, 8).join(" ")} …`;
+}
+
 /** Bytes for a test. */
 export function bytes(...values: number[]): Uint8Array {
   return new Uint8Array(values);

@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import { isPending, turnEventLoop } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, drain, LARGE, receiveAll } from "./context.ts";
+import { assertMessages, bytes, drain, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** Web streams. */
@@ -47,7 +47,7 @@ export function streams(sentence: Sentence): void {
     const writer = sender.writable.getWriter();
     const written = writer.write(LARGE);
     assert.ok(await isPending(writer.ready));
-    assert.equal(await receiveAll(receiver, sent.length), sent);
+    assertMessages(await receiveAll(receiver, sent.length), sent);
     await written;
     await writer.write(bytes(2));
     const closed = writer.close();

@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, LARGE, receiveAll } from "./context.ts";
+import { assertMessages, bytes, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** The forms that block the thread. */
@@ -36,7 +36,7 @@ export function synchronous(sentence: Sentence): void {
       for (const timeout of [0, 1, 30]) {
         await failsWith("IPC_TIMEOUT", () => sender.sendSync(LARGE, { timeout }), /^sendSync\(\) on /);
       }
-      assert.equal(await receiveAll(receiver, sent.length), sent);
+      assertMessages(await receiveAll(receiver, sent.length), sent);
       sender.sendSync(bytes(1));
       assert.equal(await receiver.receive(), bytes(1));
     },
@@ -57,7 +57,7 @@ export function synchronous(sentence: Sentence): void {
     while (small.receiver.stats().messages < sent.length) small.receiver.receiveSync();
     small.sender.sendSync(bytes(3));
     await waits;
-    assert.equal(await receiveAll(small.receiver, 2), [LARGE, bytes(3)]);
+    assertMessages(await receiveAll(small.receiver, 2), [LARGE, bytes(3)]);
   });
 
   sentence(43, "receiveSync() blocks until another process sends", ["processes", "messages"], async (context) => {

@@ -2,7 +2,7 @@ import * as assert from "uvu/assert";
 import { isPending } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
-import { bytes, LARGE, receiveAll } from "./context.ts";
+import { assertMessages, bytes, LARGE, receiveAll } from "./context.ts";
 import type { Sentence } from "./mod.ts";
 
 /** Calls that wait, and how the wait ends. */
@@ -12,7 +12,7 @@ export function waiting(sentence: Sentence): void {
     const sent = context.fill(sender);
     const waits = sender.send(LARGE);
     assert.ok(await isPending(waits));
-    assert.equal(await receiveAll(receiver, sent.length + 1), [...sent, LARGE]);
+    assertMessages(await receiveAll(receiver, sent.length + 1), [...sent, LARGE]);
     await waits;
   });
 
@@ -36,7 +36,7 @@ export function waiting(sentence: Sentence): void {
         new RegExp(`^send\\(\\) on .* within ${timeout} ms`),
       );
     }
-    assert.equal(await receiveAll(receiver, sent.length), sent);
+    assertMessages(await receiveAll(receiver, sent.length), sent);
     await sender.send(bytes(1), { timeout: 10_000 });
     assert.equal(await receiver.receive(), bytes(1));
   });
@@ -63,7 +63,7 @@ export function waiting(sentence: Sentence): void {
     const reason = new Error("changed my mind");
     controller.abort(reason);
     assert.is((await failsWith("IPC_ABORTED", waits, /^send\(\) on .* was aborted/)).cause, reason);
-    assert.equal(await receiveAll(receiver, sent.length), sent);
+    assertMessages(await receiveAll(receiver, sent.length), sent);
     await sender.send(bytes(1));
     assert.equal(await receiver.receive(), bytes(1));
   });
@@ -122,7 +122,7 @@ export function waiting(sentence: Sentence): void {
     stops.abort();
     await failsWith("IPC_ABORTED", sends[0] as Promise<unknown>);
     await failsWith("IPC_TIMEOUT", sends[2] as Promise<unknown>);
-    assert.equal(await receiveAll(receiver, sent.length + 2), [...sent, bytes(1), bytes(2)]);
+    assertMessages(await receiveAll(receiver, sent.length + 2), [...sent, bytes(1), bytes(2)]);
     assert.equal(
       (await ends).map(({ status }) => status),
       ["rejected", "fulfilled", "rejected", "fulfilled"],

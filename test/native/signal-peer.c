@@ -1,0 +1,47 @@
+/*
+ * Signals, from and to C.
+ *
+ *   signal-peer interrupt PID TID SIGNAL     sends it to the thread every 2 ms, until there is no such thread
+ *   signal-peer queue PID TID SIGNAL VALUE   sends it to the thread, with a number
+ *   signal-peer wait SIGNAL COUNT            prints "ready", then "SIGNAL CODE PID UID VALUE" for each that comes
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+  if (argc < 4) return 2;
+  if (strcmp(argv[1], "interrupt") == 0) {
+    struct timespec pause = {0, 2 * 1000 * 1000};
+    while (syscall(SYS_tgkill, atoi(argv[2]), atoi(argv[3]), atoi(argv[4])) == 0) nanosleep(&pause, NULL);
+    return 0;
+  }
+  if (strcmp(argv[1], "queue") == 0) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = atoi(argv[4]);
+    info.si_code = SI_QUEUE;
+    info.si_pid = getpid();
+    info.si_uid = getuid();
+    info.si_value.sival_int = atoi(argv[5]);
+    return syscall(SYS_rt_tgsigqueueinfo, atoi(argv[2]), atoi(argv[3]), info.si_signo, &info) == 0 ? 0 : 1;
+  }
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, atoi(argv[2]));
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  printf("ready\n");
+  fflush(stdout);
+  for (int count = atoi(argv[3]); count > 0; count--) {
+    siginfo_t info;
+    if (sigwaitinfo(&set, &info) < 0) return 1;
+    printf("%d %d %d %d %d\n", info.si_signo, info.si_code, info.si_pid, (int)info.si_uid, info.si_value.sival_int);
+    fflush(stdout);
+  }
+  return 0;
+}
