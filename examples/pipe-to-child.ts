@@ -1,5 +1,6 @@
 // A pipe to a child process, beside its standard input and output. The child may be any program; here it is this file again.
-import { spawn } from "node:child_process";
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { Channel } from "millrace";
 
 if (process.argv[2] === "child") {
@@ -7,14 +8,12 @@ if (process.argv[2] === "child") {
   for await (const job of jobs) console.log(`the child does ${job}`);
 } else {
   const { channel: jobs, child: end } = await Channel.pipeForChild("receiver", { codec: "text" });
-  const flags = "Deno" in globalThis ? ["run", "--allow-all"] : [];
-  const child = spawn(process.execPath, [...flags, import.meta.filename, "child"], {
-    stdio: ["ignore", "inherit", "inherit", end.fd],
-  });
+  const child = fork(import.meta.filename, ["child"], { stdio: ["ignore", "inherit", "inherit", end.fd, "ipc"] });
+  const exited = once(child, "exit");
   end.close(); // the child has its own copy
   for (const job of ["this", "that"]) await jobs.send(job);
   await jobs.close();
-  await new Promise((resolve) => child.once("exit", resolve));
+  await exited;
   console.log("the child has ended");
 }
 

@@ -44,7 +44,9 @@ export class Figures {
     const { messages = 0, bytes = 0 } = this.#channel?.stats() ?? {};
     const seconds = this.#started === undefined ? 0 : (performance.now() - this.#started) / 1000;
     const figures = { address: this.address, messages, bytes, seconds, gbPerSecond: gbPerSecond(bytes, seconds) };
-    return error === undefined ? figures : { ...figures, error: { code: codeOf(error), message: describeError(error) } };
+    return error === undefined
+      ? figures
+      : { ...figures, error: { code: codeOf(error), message: describeError(error) } };
   }
 }
 

@@ -1,5 +1,5 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { fstatSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 
 /** How much of a file is read at a time. */
 const CHUNK_BYTES = 128 * 1024;

@@ -1,5 +1,5 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { OutputClosed } from "./output-closed.ts";
 
 /** Where bytes go. */

@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import { type ArgsDef, parseArgs, type ParsedArgs } from "citty";
+import { type ArgsDef, type ParsedArgs, parseArgs } from "citty";
 import { UsageError } from "./usage-error.ts";
 
 /**
@@ -7,7 +7,10 @@ import { UsageError } from "./usage-error.ts";
  *
  * @throws {UsageError} for an unknown option, an option without its value, a missing or a surplus argument
  */
-export function parseArguments<const Args extends ArgsDef>(raw: readonly string[], definitions: Args): ParsedArgs<Args> {
+export function parseArguments<const Args extends ArgsDef>(
+  raw: readonly string[],
+  definitions: Args,
+): ParsedArgs<Args> {
   const parsed = parse(raw, definitions);
   const optionNames = namesOfOptions(definitions);
   const positionals = Object.keys(definitions).filter((name) => definitions[name]?.type === "positional");

@@ -2,7 +2,7 @@ import { ADDRESS_NOTE } from "./address-note.ts";
 import { defineCommand } from "./define-command.ts";
 import { STATUS } from "./exit-status.ts";
 import { joinMessages } from "./join-messages.ts";
-import { openOutput, type Output } from "./output.ts";
+import { type Output, openOutput } from "./output.ts";
 import { runTransfer, type Transfer } from "./transfer.ts";
 import { readTransferOptions, TRANSFER_ARGS, type TransferOptions } from "./transfer-options.ts";
 
@@ -15,7 +15,12 @@ export const recvCommand = defineCommand({
   description: "Moves what comes out of a channel to standard output, or into a file",
   args: {
     address: { type: "positional", required: true, description: "Where from, such as ring:frames" },
-    output: { type: "string", alias: "o", valueHint: "FILE", description: "Write to this file; standard output without it, or for -" },
+    output: {
+      type: "string",
+      alias: "o",
+      valueHint: "FILE",
+      description: "Write to this file; standard output without it, or for -",
+    },
     ...TRANSFER_ARGS,
   },
   notes: [

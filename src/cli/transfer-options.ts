@@ -10,14 +10,26 @@ import { asUsageError, UsageError } from "./usage-error.ts";
 /** The options that `send` and `recv` share. */
 export const TRANSFER_ARGS = {
   lines: { type: "boolean", description: "A message is a line" },
-  raw: { type: "boolean", description: "pipe:, fifo: bytes as they come, without frames, for other programs; with --lines, plain lines" },
+  raw: {
+    type: "boolean",
+    description: "pipe:, fifo: bytes as they come, without frames, for other programs; with --lines, plain lines",
+  },
   count: { type: "string", valueHint: "N", description: "End after N messages" },
-  timeout: { type: "string", valueHint: "TIME", description: "Longest wait for the other side, each time: 500 (ms), 5s, 2m" },
+  timeout: {
+    type: "string",
+    valueHint: "TIME",
+    description: "Longest wait for the other side, each time: 500 (ms), 5s, 2m",
+  },
   capacity: { type: "string", valueHint: "SIZE", description: "Room of the ring or pipe: 64k, 1m" },
   type: { type: "string", valueHint: "N", description: "sysv: the type of the messages" },
   fragments: { type: "boolean", description: "sysv: long messages in pieces; both ends have to ask for it" },
   json: { type: "boolean", description: "Figures as a JSON object on standard error" },
-  progress: { type: "boolean", default: true, description: "Show progress on a terminal", negativeDescription: "Show none" },
+  progress: {
+    type: "boolean",
+    default: true,
+    description: "Show progress on a terminal",
+    negativeDescription: "Show none",
+  },
   debug: { type: "boolean", description: "Show the stack of an error" },
 } as const satisfies ArgsDef;
 
@@ -46,7 +58,9 @@ export function readTransferOptions({ address, ...args }: TransferArgs): Transfe
   if (address === undefined) throw new UsageError("There is no ADDRESS, such as ring:frames");
   const { scheme, text } = asUsageError(() => parseAddress(address));
   if (scheme === "memory") {
-    throw new UsageError(`${text} lies inside one process and cannot be reached from another one. Use a ring:, such as ring:frames`);
+    throw new UsageError(
+      `${text} lies inside one process and cannot be reached from another one. Use a ring:, such as ring:frames`,
+    );
   }
   const lines = args.lines === true;
   const timeout = args.timeout === undefined ? undefined : parseDuration("--timeout", args.timeout);

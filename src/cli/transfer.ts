@@ -37,7 +37,8 @@ export async function runTransfer(setup: TransferSetup, move: (transfer: Transfe
       wait: options.timeout === undefined ? { signal } : { signal, timeout: options.timeout },
       async opened(channel) {
         figures.watch(channel);
-        if (options.progress && setup.mayDraw) progress = await openProgress({ title: options.address, size: setup.size });
+        if (options.progress && setup.mayDraw)
+          progress = await openProgress({ title: options.address, size: setup.size });
       },
       moved() {
         figures.begin();

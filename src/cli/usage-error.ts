@@ -8,7 +8,8 @@ export function asUsageError<Value>(check: () => Value): Value {
   try {
     return check();
   } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message, { cause: error });
+    if (error instanceof TypeError || error instanceof RangeError)
+      throw new UsageError(error.message, { cause: error });
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import { interval, isForEver } from "./timespec.ts";
 /**
  * Signals that are waited for, instead of handled. They have to be blocked in every thread that might get them: {@link pthreadSigmask}
  * blocks them in one, and a runtime has threads of its own, which get the signals that are sent to the process. Signals that are
- * sent to a thread (`tgkill`) concern only that one.
+ * sent to a thread (`tgkill`) concern only that one. Bun unblocks all signals of its main thread while its event loop waits.
  */
 
 const calls = lazyBind({
@@ -28,8 +28,9 @@ const calls = lazyBind({
 
 /** A signal that was taken: what `siginfo_t` tells. */
 export interface SignalInfo {
+  /** Its number. */
   signal: number;
-  /** How it was sent: `SI_USER`, `SI_TKILL`, `SI_QUEUE`, `SI_MESGQ`, `SI_KERNEL`, and others. */
+  /** How it was sent: `SI_USER`, `SI_QUEUE`, `SI_MESGQ`, `SI_KERNEL`, and others; `SI_TKILL` only from {@link readSignalfd}. */
   code: number;
   /** Who sent it; 0 when the kernel did. */
   pid: number;

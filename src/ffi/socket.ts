@@ -35,7 +35,9 @@ const LENGTH_AT = 1024;
 
 /** Who is at the other end of a socket: `struct ucred`, as it was at `connect`, `listen` or `socketpair`. */
 export interface PeerCredentials {
+  /** The process. */
   pid: number;
+  /** Its user and group. */
   uid: number;
   gid: number;
 }

@@ -21,14 +21,24 @@ function refuses(action: () => unknown, pattern: RegExp): void {
 
 test("a duration is a number with a unit", () => {
   const durations = { "0": 0, "1500": 1500, "250ms": 250, "5s": 5000, "2m": 120_000, "1.5h": 5_400_000, "5S": 5000 };
-  for (const [text, milliseconds] of Object.entries(durations)) assert.is(parseDuration("--timeout", text), milliseconds);
+  for (const [text, milliseconds] of Object.entries(durations))
+    assert.is(parseDuration("--timeout", text), milliseconds);
   for (const text of ["", "s", "-1", "5x", "5 s", "1e3", "5ss", "Infinity"]) {
     refuses(() => parseDuration("--timeout", text), /--timeout is ".*", but must be a duration/);
   }
 });
 
 test("a size is a whole number of bytes, in powers of 1024", () => {
-  const sizes = { "0": 0, "4096": 4096, "64k": 65_536, "64K": 65_536, "1m": 1_048_576, "1MiB": 1_048_576, "1.5k": 1536, "2g": 2 ** 31 };
+  const sizes = {
+    "0": 0,
+    "4096": 4096,
+    "64k": 65_536,
+    "64K": 65_536,
+    "1m": 1_048_576,
+    "1MiB": 1_048_576,
+    "1.5k": 1536,
+    "2g": 2 ** 31,
+  };
   for (const [text, bytes] of Object.entries(sizes)) assert.is(parseSize("--capacity", text), bytes);
   for (const text of ["", "k", "-1", "1.5", "64 k", "1t", "0x10"]) {
     refuses(() => parseSize("--capacity", text), /--capacity is ".*", but must be a size/);
@@ -53,7 +63,15 @@ test("options become what the channel takes", () => {
     json: false,
     progress: true,
   });
-  const { channel, count, json, progress } = read("ring:a", "--capacity", "64k", "--count=3", "--timeout", "5s", "--json");
+  const { channel, count, json, progress } = read(
+    "ring:a",
+    "--capacity",
+    "64k",
+    "--count=3",
+    "--timeout",
+    "5s",
+    "--json",
+  );
   assert.equal(channel, { capacity: 65_536, timeout: 5000 });
   assert.equal([count, json, progress], [3, true, false]);
   assert.is(read("ring:a", "--no-progress").progress, false);

@@ -132,10 +132,13 @@ test(
     assert.is(mqTimedsend(queue, new Uint8Array(2), 5, Number.POSITIVE_INFINITY), 0);
     assert.equal(mqTimedreceive(queue, room, Number.POSITIVE_INFINITY), { length: 2, priority: 5 });
     mqSetattr(queue, { nonblock: true });
-    assert.equal([receive(queue), receive(queue)], [
-      [0, 1],
-      [0, 2],
-    ]);
+    assert.equal(
+      [receive(queue), receive(queue)],
+      [
+        [0, 1],
+        [0, 2],
+      ],
+    );
     assert.is(mqTimedreceive(queue, room, 60_000), WOULD_BLOCK);
   }),
 );

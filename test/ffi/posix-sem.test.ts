@@ -155,8 +155,7 @@ test("a named semaphore is a file of /dev/shm that C opens", async () => {
 
 test("what the system refuses", () => {
   const name = `/${uniqueName("named")}`;
-  for (const wrong of ["/", "/a/b"])
-    throwsSystemError(() => semOpen(wrong, O_CREAT), "EINVAL", "sem_open", wrong);
+  for (const wrong of ["/", "/a/b"]) throwsSystemError(() => semOpen(wrong, O_CREAT), "EINVAL", "sem_open", wrong);
   throwsSystemError(() => semOpen(name, O_CREAT, 0o600, SEM_VALUE_MAX + 1), "EINVAL", "sem_open", name);
   assert.throws(() => semOpen(`/${"x".repeat(252)}`, O_CREAT), /EINVAL|ENAMETOOLONG/);
 });

@@ -1,14 +1,7 @@
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  getrlimit,
-  RLIMIT_CORE,
-  RLIMIT_CPU,
-  RLIMIT_MSGQUEUE,
-  RLIMIT_NOFILE,
-  setrlimit,
-} from "../../src/ffi/mod.ts";
+import { getrlimit, RLIMIT_CORE, RLIMIT_CPU, RLIMIT_MSGQUEUE, RLIMIT_NOFILE, setrlimit } from "../../src/ffi/mod.ts";
 import { scratch } from "../../src/ffi/scratch.ts";
 import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { skip } from "../support/skip.ts";
@@ -56,11 +49,7 @@ test("what the system refuses", () => {
 test("to raise the hard limit takes privilege", () => {
   if (!isRoot()) return skip("needs root, to become another user");
   const { soft, hard } = getrlimit(RLIMIT_MSGQUEUE);
-  throwsSystemError(
-    () => asNobody(() => setrlimit(RLIMIT_MSGQUEUE, { soft, hard: hard + 1 })),
-    "EPERM",
-    "setrlimit",
-  );
+  throwsSystemError(() => asNobody(() => setrlimit(RLIMIT_MSGQUEUE, { soft, hard: hard + 1 })), "EPERM", "setrlimit");
 });
 
 test("misuse is refused before the call", () => {

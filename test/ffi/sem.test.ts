@@ -1,4 +1,5 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -106,7 +107,11 @@ test(
     semctlSetAll(array, all);
     assert.equal(values(array), all);
     const operations = Array.from({ length: 500 }, (_, index) => ({ num: index * 6, op: 1 }));
-    const [, , most] = readFileSync("/proc/sys/kernel/sem", "utf8").trim().split(/\s+/).map(Number) as [number, number, number];
+    const [, , most] = readFileSync("/proc/sys/kernel/sem", "utf8").trim().split(/\s+/).map(Number) as [
+      number,
+      number,
+      number,
+    ];
     const fitting = operations.slice(0, most);
     assert.is(semop(array, fitting), 0);
     assert.is(semctlGetValue(array, 6 * (fitting.length - 1)), ((6 * (fitting.length - 1)) % 1000) + 1);
@@ -161,6 +166,23 @@ test(
       assert.is(semctlGetZcnt(array, 1), 0);
     }),
   ),
+);
+
+test(
+  "an array that is removed ends the waits for it",
+  deadline(60_000, async () => {
+    for (const [name, wait] of [
+      ["semop", (array: number) => semop(array, [{ num: 0, op: -1 }])],
+      ["semtimedop", (array: number) => semtimedop(array, [{ num: 0, op: -1 }], 60_000)],
+    ] as const) {
+      const array = semget(IPC_PRIVATE, 1, 0o600);
+      // the columns are number, value, waiting for more, waiting for 0, process
+      const waits = `ipcs -s -i ${array} | awk '$1 == "0" && $3 == 1 { found = 1 } END { exit !found }'`;
+      const remover = spawn("sh", ["-c", `until ${waits}; do :; done; ipcrm -s ${array}`], { stdio: "inherit" });
+      throwsSystemError(() => wait(array), "EIDRM", name);
+      await once(remover, "close");
+    }
+  }),
 );
 
 test(

@@ -564,15 +564,15 @@ test(
 
 leakCheck(test, async () => {
   const path = newPath();
-  const opening = Channel.sender(`fifo:${path}`);
+  // as many at a time as ever wait in this file, for each takes a thread, which is kept
+  const openings = [Channel.sender(`fifo:${path}`), Channel.sender(`fifo:${path}`)];
   await turnEventLoop();
   const receiver = await Channel.receiver(`fifo:${path}`);
   const received = receiver.receive();
-  const sender = await opening;
-  await sender.send(Uint8Array.of(1));
+  const senders = await Promise.all(openings);
+  await senders[0]?.send(Uint8Array.of(1));
   await received;
-  await sender.close();
-  await receiver.close();
+  for (const channel of [...senders, receiver]) await channel.close();
   await shell("true");
 });
 test.run();

@@ -569,7 +569,7 @@ test(
     assert.is(await receiver.receive(), "last words");
     // it says that it has closed
     await once(child.stderr as NodeJS.ReadableStream, "data");
-    // Deno gives a child a second copy of what stands at 0, 1 or 2, which nobody knows of
+    // Deno keeps a copy of its standard streams for itself, and so does Bun once somebody uses process.stdout
     if (runtime !== "deno") {
       assert.is(await receiver.receive(), undefined);
       assert.is(child.exitCode, null);

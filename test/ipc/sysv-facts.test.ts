@@ -1,7 +1,9 @@
 // timeout: 120s
+import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { msgctlSet, msgget } from "../../src/ffi/msg.ts";
@@ -14,8 +16,9 @@ import { isPending } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { ipcsLine, queueStatus } from "../support/queue-status.ts";
-import { currentRuntime } from "../support/runtimes.ts";
+import { commandFor, currentRuntime } from "../support/runtimes.ts";
 import { SeededMessages } from "../support/seeded-messages.ts";
+import { skip } from "../support/skip.ts";
 import { uniqueKey } from "../support/unique-key.ts";
 
 const LIMIT = 30_000;
@@ -371,6 +374,24 @@ test(
       await receiver.close();
       await sender.close();
     }
+  }),
+);
+
+test(
+  "the kernel's longest message may be changed while a queue is in use",
+  deadline(LIMIT, async () => {
+    if (process.getuid?.() !== 0) return skip("needs root, for limits of its own in an IPC namespace");
+    const { command, args, env } = commandFor(currentRuntime(), "test/support/sysv-limits.ts");
+    const inNamespace = ["--ipc", command, ...args];
+    const { stdout } = await promisify(execFile)("unshare", inNamespace, { env: { ...process.env, ...env } });
+    assert.equal(stdout.trim().split("\n"), [
+      "whole 30000",
+      "whole 20000",
+      "Cannot send to sysv:0x1: the message has 4001 bytes, but at most 4000 fit in one, by /proc/sys/kernel/msgmax. " +
+        "Open both ends with { fragments: true }, or send less at a time",
+      "whole 4000",
+      "fragments 90000",
+    ]);
   }),
 );
 

@@ -2,7 +2,7 @@
  * Signals, from and to C.
  *
  *   signal-peer interrupt PID TID SIGNAL     sends it to the thread every 2 ms, until there is no such thread
- *   signal-peer queue PID TID SIGNAL VALUE   sends it to the thread, with a number
+ *   signal-peer queue PID TID SIGNAL VALUE...   sends it to the thread with each number
  *   signal-peer wait SIGNAL COUNT            prints "ready", then "SIGNAL CODE PID UID VALUE" for each that comes
  */
 #define _GNU_SOURCE
@@ -28,8 +28,11 @@ int main(int argc, char **argv) {
     info.si_code = SI_QUEUE;
     info.si_pid = getpid();
     info.si_uid = getuid();
-    info.si_value.sival_int = atoi(argv[5]);
-    return syscall(SYS_rt_tgsigqueueinfo, atoi(argv[2]), atoi(argv[3]), info.si_signo, &info) == 0 ? 0 : 1;
+    for (int i = 5; i < argc; i++) {
+      info.si_value.sival_int = atoi(argv[i]);
+      if (syscall(SYS_rt_tgsigqueueinfo, atoi(argv[2]), atoi(argv[3]), info.si_signo, &info) != 0) return 1;
+    }
+    return 0;
   }
   sigset_t set;
   sigemptyset(&set);

@@ -1,4 +1,3 @@
-import * as assert from "uvu/assert";
 import type { Channel } from "../../src/ipc/channel.ts";
 import { SeededMessages } from "./seeded-messages.ts";
 
@@ -32,8 +31,12 @@ export async function receiveFrom(people: readonly Person[], receiver: Channel):
   for await (const message of receiver) {
     const state = next.get(message.at(-1) as number);
     if (state === undefined) throw new Error(`A message ends with ${message.at(-1)}, which is nobody's number`);
-    const expected = state.person.at(state.index++);
-    assert.ok(Buffer.compare(message, expected) === 0, `message ${state.index - 1} of ${state.person.number}`);
+    const { person, index } = state;
+    if (Buffer.compare(message, person.at(index)) !== 0)
+      throw new Error(`Message ${index} of ${person.number} is not what was sent`);
+    state.index++;
   }
-  for (const { person, index } of next.values()) assert.is(index, person.messages);
+  for (const { person, index } of next.values()) {
+    if (index !== person.messages) throw new Error(`Of ${person.messages} messages of ${person.number} came ${index}`);
+  }
 }

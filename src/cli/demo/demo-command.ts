@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { basename } from "node:path";
-import { type Runtime, runtime as ownRuntime } from "../../runtime.ts";
+import { runtime as ownRuntime, type Runtime } from "../../runtime.ts";
 import { defineCommand } from "../define-command.ts";
 import { STATUS } from "../exit-status.ts";
 import { formatBytes } from "../format-amount.ts";
@@ -18,8 +18,17 @@ export const demoCommand = defineCommand({
   args: {
     file: { type: "positional", required: false, description: "What to move; the runtime's own executable without it" },
     json: { type: "boolean", description: "Print the results as a JSON object" },
-    runtime: { type: "string", valueHint: RUNTIMES.join("|"), description: "Run the two processes on this one, from PATH" },
-    progress: { type: "boolean", default: true, description: "Show progress on a terminal", negativeDescription: "Show none" },
+    runtime: {
+      type: "string",
+      valueHint: RUNTIMES.join("|"),
+      description: "Run the two processes on this one, from PATH",
+    },
+    progress: {
+      type: "boolean",
+      default: true,
+      description: "Show progress on a terminal",
+      negativeDescription: "Show none",
+    },
     debug: { type: "boolean", description: "Show the stack of an error" },
   },
   notes: [
@@ -59,7 +68,9 @@ function sizeOf(file: string): number {
   const status = statSync(file);
   if (!status.isFile()) throw new UsageError(`${file} is not a regular file`);
   if (status.size <= MOST_BYTES) return status.size;
-  throw new UsageError(`${file} has ${formatBytes(status.size)}, more than the ${formatBytes(MOST_BYTES)} that the demo keeps in memory`);
+  throw new UsageError(
+    `${file} has ${formatBytes(status.size)}, more than the ${formatBytes(MOST_BYTES)} that the demo keeps in memory`,
+  );
 }
 
 function runtimeNamed(name: string | undefined): Runtime | undefined {

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { Channel } from "../../ipc/channel.ts";
 import { close, pipe2 } from "../../ffi/fd.ts";
+import { Channel } from "../../ipc/channel.ts";
 import type { ChannelOptions } from "../../ipc/options.ts";
 import type { Workspace } from "./workspace.ts";
 

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { runtime, type Runtime } from "../../runtime.ts";
+import { type Runtime, runtime } from "../../runtime.ts";
 
 /** What a runtime wants before the script. */
 const FLAGS: Readonly<Record<Runtime, readonly string[]>> = {

@@ -74,9 +74,12 @@ export class WorkerProcess {
   }
 
   #take(report: Report): void {
-    if (report.report === "progress") return this.#onProgress(report.bytes);
-    this.#reports.push(report);
-    this.#serve();
+    if (report.report === "progress") {
+      this.#onProgress(report.bytes);
+    } else {
+      this.#reports.push(report);
+      this.#serve();
+    }
   }
 
   #fail(error: Error): void {
@@ -92,7 +95,10 @@ export class WorkerProcess {
     this.#reports.shift();
     if (report === undefined) waiter.reject(this.#failure);
     else if (report.report === waiter.name) waiter.resolve(report);
-    else waiter.reject(new Error((report as FailedReport).message ?? `A worker said "${report.report}" instead of "${waiter.name}"`));
+    else
+      waiter.reject(
+        new Error((report as FailedReport).message ?? `A worker said "${report.report}" instead of "${waiter.name}"`),
+      );
   }
 }
 

@@ -7,7 +7,8 @@
  * - Several processes may write to one pipe, as long as their messages fit into PIPE_BUF (4096 bytes with the frame).
  * - `pipe:FD` takes the descriptor over: from 3 on it is closed, and what is read or written is a descriptor of the channel's own, for the
  *   inherited one may share its open file, and so O_NONBLOCK, with other processes. Descriptors 0 to 2 become /dev/null when the channel
- *   closes, so that nothing else gets their number.
+ *   closes, so that nothing else gets their number. Deno has copies of these three for itself, as Bun has once `process.stdout` was used,
+ *   so there the other side sees the end only when the process ends.
  */
 import { closeSync } from "node:fs";
 import { IpcError } from "../../errors.ts";

@@ -19,16 +19,20 @@ export class MessageQueue {
   /**
    * Sends `length` bytes of a `struct msgbuf`.
    *
-   * @returns false when there is no room now
-   * @throws {IpcError} `IPC_CLOSED` when the queue was removed; `IPC_TOO_LARGE`; `IPC_PERMISSION`; `IPC_LIMIT`
+   * @returns false when there is no room now; `"too long"` when it is longer than {@link longestMessage}
+   * @throws {IpcError} `IPC_CLOSED` when the queue was removed; `IPC_PERMISSION`; `IPC_LIMIT`
    */
-  trySend(message: Uint8Array, length: number): boolean {
+  trySend(message: Uint8Array, length: number): boolean | "too long" {
     try {
       let result = msgsnd(this.id, message, length, IPC_NOWAIT);
       while (result === INTERRUPTED) result = msgsnd(this.id, message, length, IPC_NOWAIT);
       return result !== WOULD_BLOCK;
     } catch (error) {
-      throw this.sendError(error, length);
+      // EINVAL says either of two things
+      if ((error as { code?: string }).code === "EINVAL" && length > kernelMessageLimit() && this.#exists())
+        return "too long";
+      if (isRemoval(error)) throw this.#removed(error);
+      throw domainError("send", error, `Cannot send to ${this.address}`);
     }
   }
 
@@ -47,7 +51,8 @@ export class MessageQueue {
       return length === WOULD_BLOCK ? undefined : message.subarray(MSG_TEXT_OFFSET, MSG_TEXT_OFFSET + length);
     } catch (error) {
       if ((error as { code?: string }).code === "E2BIG") return "too long";
-      throw this.receiveError(error);
+      if (isRemoval(error)) throw this.#removed(error);
+      throw domainError("receive", error, `Cannot receive from ${this.address}`);
     }
   }
 
@@ -76,28 +81,11 @@ export class MessageQueue {
     }
   }
 
-  /** What a failed msgsnd means. EINVAL says either of two things. */
-  sendError(error: unknown, length: number): unknown {
-    if ((error as { code?: string }).code === "EINVAL") {
-      const limit = kernelMessageLimit();
-      if (length > limit && this.#exists()) return this.tooLong(length, limit, error);
-    }
-    if (isRemoval(error)) return this.#removed(error);
-    return domainError("send", error, `Cannot send to ${this.address}`);
-  }
-
-  /** What a failed msgrcv means. */
-  receiveError(error: unknown): unknown {
-    if (isRemoval(error)) return this.#removed(error);
-    return domainError("receive", error, `Cannot receive from ${this.address}`);
-  }
-
   /** The error for a message that is longer than `limit`, which {@link longestMessage} gave. */
-  tooLong(length: number, limit: number, cause?: unknown): IpcError {
+  tooLong(length: number, limit: number): IpcError {
     return new IpcError(
       "IPC_TOO_LARGE",
       `Cannot send to ${this.address}: the message has ${length} bytes, but at most ${limit} fit in one${tooLargeRemedy(limit)}`,
-      { cause },
     );
   }
 

@@ -52,6 +52,7 @@ export class SysvSender extends SysvEnd implements Link {
 
   tryWrite(message: Uint8Array, waits = false): WriteResult {
     this.#refuseClosed();
+    if (message.length > this.maxMessageBytes) throw this.queue.tooLong(message.length, this.maxMessageBytes);
     this.#rest = message;
     this.#index = 0;
     this.#prepare();
@@ -109,8 +110,10 @@ export class SysvSender extends SysvEnd implements Link {
   #send(): boolean {
     try {
       while (this.#rest !== undefined) {
-        if (this.queue.trySend(this.#buffer, this.#length)) this.#goOn();
-        else if (!this.#fitsSmaller()) return false;
+        const sent = this.queue.trySend(this.#buffer, this.#length);
+        if (sent === true) this.#goOn();
+        else if (sent === "too long") this.#sendLess(this.queue.longestMessage());
+        else if (!this.#fitsNever()) return false;
       }
       return true;
     } catch (error) {
@@ -119,14 +122,11 @@ export class SysvSender extends SysvEnd implements Link {
     }
   }
 
-  /** The queue has no room now. True when its whole room is too little, and a smaller piece may fit. */
-  #fitsSmaller(): boolean {
+  /** The queue has no room now. True when its whole room is too little, which was seen to. */
+  #fitsNever(): boolean {
     const room = this.queue.status()?.qbytes;
     if (room !== undefined && this.#length > room) {
-      if (!this.#fragments) throw this.queue.tooLong(this.#length, room);
-      this.#longest = room;
-      this.#checkPiece();
-      this.#prepare();
+      this.#sendLess(room);
       return true;
     }
     if (this.presence.peerState() !== "dead") return false;
@@ -137,13 +137,19 @@ export class SysvSender extends SysvEnd implements Link {
     );
   }
 
+  /** A limit was lowered since this end was opened. */
+  #sendLess(longest: number): void {
+    if (!this.#fragments) throw this.queue.tooLong(this.#length, longest);
+    this.#longest = longest;
+    this.#checkPiece();
+    this.#prepare();
+  }
+
   /** Lays the next kernel message into the buffer. */
   #prepare(): void {
     const rest = this.#rest as Uint8Array;
     if (!this.#fragments) {
       this.#length = rest.length;
-      // past the limit nothing is copied, and the kernel refuses the length
-      if (rest.length > this.#buffer.length - MSG_TEXT_OFFSET) throw this.queue.tooLong(rest.length, this.#longest);
       this.#buffer.set(rest, MSG_TEXT_OFFSET);
       return;
     }
