@@ -283,7 +283,11 @@ test(
   "C reads while we may read and not write",
   withShared(async ({ rwlock, name }) => {
     pthreadRwlockInit(rwlock);
+    pthreadRwlockWrlock(rwlock);
     const reader = startPeer("read", name);
+    assert.is(await reader.line(), "waiting");
+    await reader.asleep();
+    pthreadRwlockUnlock(rwlock);
     assert.is(await reader.line(), "reading");
     assert.is(pthreadRwlockTryrdlock(rwlock), 0);
     pthreadRwlockUnlock(rwlock);

@@ -6,8 +6,8 @@
  *   sync-peer count NAME COUNT   adds one to the counter, under the mutex, so many times
  *   sync-peer wake NAME          under the mutex, sets the flag and signals the condition
  *   sync-peer post NAME COUNT    posts the semaphore
- *   sync-peer wait NAME COUNT    waits for the semaphore, and prints "taken", each time
- *   sync-peer read NAME          takes the lock to read, prints "reading", and waits to be killed
+ *   sync-peer wait NAME COUNT    prints "waiting", waits for the semaphore, and prints "taken", each time
+ *   sync-peer read NAME          prints "waiting", takes the lock to read, prints "reading", and waits to be killed
  *   sync-peer named NAME         posts the named semaphore NAME
  */
 #include <fcntl.h>
@@ -92,10 +92,12 @@ int main(int argc, char **argv) {
       if (sem_post(&shared->sem) != 0) return 1;
   } else if (strcmp(verb, "wait") == 0) {
     for (; count > 0; count--) {
+      say("waiting");
       if (sem_wait(&shared->sem) != 0) return 1;
       say("taken");
     }
   } else if (strcmp(verb, "read") == 0) {
+    say("waiting");
     check("pthread_rwlock_rdlock", pthread_rwlock_rdlock(&shared->rwlock));
     say("reading");
     pause();

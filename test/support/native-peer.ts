@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { compileNative } from "./native-program.ts";
 
 /** A running C program of the tests, which says on standard output, line by line, how far it is. */
@@ -7,6 +9,8 @@ export interface NativePeer {
   readonly pid: number;
   /** Resolves with its next line. */
   line(): Promise<string>;
+  /** Resolves when its only thread sleeps in the kernel, as it does in a wait. */
+  asleep(): Promise<void>;
   /** SIGKILL, and resolves when it is gone. */
   kill(): Promise<void>;
   /** Resolves when it ended, and rejects when not with status 0. */
@@ -52,6 +56,9 @@ function start(child: ChildProcess): NativePeer {
         });
       }
       return lines.shift() as string;
+    },
+    async asleep() {
+      while (!/^State:\s+S/m.test(readFileSync(`/proc/${child.pid}/status`, "utf8"))) await setImmediate();
     },
     async kill() {
       child.kill("SIGKILL");
