@@ -1,13 +1,10 @@
 import { ADDRESS_NOTE } from "./address-note.ts";
 import { defineCommand } from "./define-command.ts";
 import { STATUS } from "./exit-status.ts";
-import { joinMessages } from "./join-messages.ts";
+import { messageSource } from "./message-source.ts";
 import { type Output, openOutput } from "./output.ts";
 import { runTransfer, type Transfer } from "./transfer.ts";
 import { readTransferOptions, TRANSFER_ARGS, type TransferOptions } from "./transfer-options.ts";
-
-/** How many messages are written together at most. */
-const BATCH_MESSAGES = 1024;
 
 /** `millrace recv ADDRESS` */
 export const recvCommand = defineCommand({
@@ -50,12 +47,13 @@ async function receiveOutput(output: Output, options: TransferOptions, transfer:
   try {
     await output.begin();
     await transfer.opened(channel);
+    const next = messageSource(channel, options.lines, wait);
     for (let left = options.count; left > 0; ) {
-      const { value: batch } = await channel.batches({ ...wait, max: Math.min(left, BATCH_MESSAGES) }).next();
+      const part = await next(left);
       transfer.moved();
-      if (batch === undefined) break;
-      left -= batch.length;
-      await output.write(joinMessages(batch, options.lines));
+      if (part === undefined) break;
+      left -= part.messages;
+      await output.write(part.bytes);
     }
   } finally {
     await channel.close();

@@ -22,7 +22,9 @@ export function setCapacity(fd: number, capacity: number | undefined, address: s
       capacity > most
         ? `/proc/sys/fs/pipe-max-size allows ${most}`
         : "all pipes of this user together would take more than /proc/sys/fs/pipe-user-pages-soft allows";
-    throw new IpcError("IPC_LIMIT", `Cannot give ${address} a capacity of ${capacity} bytes: ${reason}`, { cause: error });
+    throw new IpcError("IPC_LIMIT", `Cannot give ${address} a capacity of ${capacity} bytes: ${reason}`, {
+      cause: error,
+    });
   }
 }
 

@@ -32,7 +32,7 @@ for (const name of ["length", "lines"] as const) {
           if (name === "lines") for (const bytes of sent) replaceNewlines(bytes);
           const received = readAll(format.reader("test:", MEBIBYTE, buffer), frameAll(format, sent), sizes);
           assert.is(received.length, sent.length);
-          received.forEach((bytes, index) => same(bytes, sent[index] as Uint8Array));
+          for (const [index, bytes] of received.entries()) same(bytes, sent[index] as Uint8Array);
         },
       ),
       { numRuns: 60 },
@@ -103,7 +103,7 @@ test("length, lines: a message of about what the buffer carries over, of which a
         const first = format.headerBytes + size + format.trailerBytes - missing;
         const received = readAll(format.reader("test:", MEBIBYTE), whole, [first, 1000]);
         assert.is(received.length, 2);
-        received.forEach((bytes, index) => same(bytes, sent[index] as Uint8Array));
+        for (const [index, bytes] of received.entries()) same(bytes, sent[index] as Uint8Array);
       }
     }
   }

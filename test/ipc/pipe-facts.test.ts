@@ -309,8 +309,9 @@ test(
     for await (const line of channel) {
       const [number = "", index, text] = new TextDecoder().decode(line).split(" ");
       assert.is(text, number.repeat(Number(number) * 900));
-      counts[Number(number)]! += 1;
-      assert.is(index, `${counts[Number(number)]}`);
+      const count = (counts[Number(number)] ?? 0) + 1;
+      counts[Number(number)] = count;
+      assert.is(index, `${count}`);
     }
     assert.equal(counts, [0, 300, 300, 300, 300]);
     await channel.close();

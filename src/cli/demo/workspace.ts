@@ -20,6 +20,6 @@ export class Workspace {
 
   /** Removes it with all that is left in it. */
   close(): void {
-    rmSync(this.path, { recursive: true, force: true });
+    rmSync(this.path, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
   }
 }

@@ -9,14 +9,22 @@
  *   the last of them has closed; of several, only the death of the last is noticed.
  * - The end that made the FIFO removes it when it closes. One that was there before stays, as does one whose maker was killed.
  */
-import { ENOENT } from "../../ffi/abi/errno.ts";
+
 import { O_NONBLOCK, O_RDONLY, O_WRONLY } from "../../ffi/abi/current.ts";
+import { ENOENT } from "../../ffi/abi/errno.ts";
 import { close, open as openFile } from "../../ffi/fd.ts";
 import { SystemError } from "../../ffi/system-error.ts";
 import type { FifoAddress } from "../address.ts";
 import { ByteStream, type ByteStreamParts } from "../byte-stream.ts";
 import { domainError } from "../error-table.ts";
-import { checkedIdentity, type FileIdentity, identify, makeFifo, openPath, removeFifo } from "../fifo-link/fifo-file.ts";
+import {
+  checkedIdentity,
+  type FileIdentity,
+  identify,
+  makeFifo,
+  openPath,
+  removeFifo,
+} from "../fifo-link/fifo-file.ts";
 import { openWhenRead } from "../fifo-link/open-when-read.ts";
 import type { Link, Side } from "../link.ts";
 import type { ChannelOptions } from "../options.ts";
@@ -51,7 +59,8 @@ export async function open(address: FifoAddress, side: Side, options: ChannelOpt
     limit.throwIfAborted();
     const made = makeFifo(address.path, options.mode ?? DEFAULT_MODE, what);
     try {
-      const fd = side === "receiver" ? openReader(address.path, what) : await openWriter(address.path, what, options, limit);
+      const fd =
+        side === "receiver" ? openReader(address.path, what) : await openWriter(address.path, what, options, limit);
       if (fd !== undefined) return linkOf(fd, address, side, options, made, what);
     } catch (error) {
       if (made !== undefined) giveUp(address.path, made, what);

@@ -41,6 +41,7 @@ import { DEFAULT_FRAMING, DEFAULT_MAX_MESSAGE_BYTES } from "../recommended.ts";
 
 /** The end of a pipe that is meant for a child process. */
 export interface ChildEnd {
+  /** Which end the child gets: what it opens as `Channel.sender` or `Channel.receiver`. */
   readonly side: Side;
   /** The descriptor, blocking and closed in child processes: give it to `spawn` in `stdio`, which makes a copy for the child. */
   readonly fd: number;
@@ -186,7 +187,10 @@ function checkKind({ mode }: FileStatus, what: string): void {
 const OTHER_KINDS: ReadonlyMap<number, readonly [found: string, remedy: string]> = new Map([
   [
     S_IFSOCK,
-    ["a socket", 'Start this process with an end of a pipe there: what stdio: "pipe" makes is a socket on Bun and Node'],
+    [
+      "a socket",
+      'Start this process with an end of a pipe there: what stdio: "pipe" makes is a socket on Bun and Node',
+    ],
   ],
   [S_IFREG, ["a file", "Read and write it with node:fs, or put `cat FILE |` or `| cat >FILE` around this process"]],
   [S_IFDIR, ["a folder", "Start this process with a pipe there"]],

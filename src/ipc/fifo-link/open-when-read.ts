@@ -1,4 +1,12 @@
-import { IN_ATTRIB, IN_DELETE_SELF, IN_MOVE_SELF, IN_NONBLOCK, O_CLOEXEC, O_NONBLOCK, O_WRONLY } from "../../ffi/abi/current.ts";
+import {
+  IN_ATTRIB,
+  IN_DELETE_SELF,
+  IN_MOVE_SELF,
+  IN_NONBLOCK,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  O_WRONLY,
+} from "../../ffi/abi/current.ts";
 import { EINTR, ENOENT } from "../../ffi/abi/errno.ts";
 import { cString } from "../../ffi/c-string.ts";
 import { getStatusFlags, setStatusFlags } from "../../ffi/fcntl.ts";

@@ -20,7 +20,8 @@ export const LENGTH_FORMAT: FrameFormat = {
     target[offset + 3] = length >>> 24;
   },
   trailer() {},
-  reader: (address, maxMessageBytes, bufferBytes = BODY_BYTES) => new LengthReader(address, maxMessageBytes, bufferBytes),
+  reader: (address, maxMessageBytes, bufferBytes = BODY_BYTES) =>
+    new LengthReader(address, maxMessageBytes, bufferBytes),
 };
 
 const HEADER_BYTES = 4;

@@ -26,7 +26,8 @@ export const LINES_FORMAT: FrameFormat = {
   trailer(target, offset) {
     target[offset] = NEWLINE;
   },
-  reader: (address, maxMessageBytes, bufferBytes = BODY_BYTES) => new LinesReader(address, maxMessageBytes, bufferBytes),
+  reader: (address, maxMessageBytes, bufferBytes = BODY_BYTES) =>
+    new LinesReader(address, maxMessageBytes, bufferBytes),
 };
 
 class LinesReader implements FrameReader {

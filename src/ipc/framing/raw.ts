@@ -11,7 +11,8 @@ export const RAW_FORMAT: FrameFormat = {
   check() {},
   header() {},
   trailer() {},
-  reader: (_address, maxMessageBytes, bufferBytes = BODY_BYTES) => new RawReader(Math.min(maxMessageBytes, bufferBytes)),
+  reader: (_address, maxMessageBytes, bufferBytes = BODY_BYTES) =>
+    new RawReader(Math.min(maxMessageBytes, bufferBytes)),
 };
 
 class RawReader implements FrameReader {
