@@ -25,7 +25,7 @@ export interface HelpNote {
   readonly lines: readonly string[];
 }
 
-/** Options that every command has, with those of its own. */
+/** Makes a command of its definition. */
 export function defineCommand<const Args extends ArgsDef>(definition: CommandDefinition<Args>): Command {
   return {
     help: async () => (await import("./render-help.ts")).renderHelp(definition),

@@ -1,6 +1,6 @@
 import { IpcError } from "../errors.ts";
 import type { Channel } from "../ipc/channel.ts";
-import { gbPerSecond } from "./format-amount.ts";
+import { gbPerSecond } from "./gb-per-second.ts";
 import { describeError } from "./report-error.ts";
 
 /** What `--json` prints. */

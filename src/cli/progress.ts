@@ -1,4 +1,4 @@
-import { formatBytes } from "./format-amount.ts";
+import { formatBytes } from "./format-bytes.ts";
 
 /** Draws how far a transfer has come. */
 export interface Progress {

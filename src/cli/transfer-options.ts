@@ -2,10 +2,11 @@ import type { ArgsDef, ParsedArgs } from "citty";
 import { parseAddress, type Scheme } from "../ipc/address.ts";
 import { checkOptions } from "../ipc/check-options.ts";
 import type { ChannelOptions, Framing } from "../ipc/options.ts";
+import { asUsageError } from "./as-usage-error.ts";
 import { parseDuration } from "./parse-duration.ts";
 import { parseSize } from "./parse-size.ts";
 import { parseWholeNumber } from "./parse-whole-number.ts";
-import { asUsageError, UsageError } from "./usage-error.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** The options that `send` and `recv` share. */
 export const TRANSFER_ARGS = {

@@ -47,7 +47,7 @@ export class ByteStream implements Link {
   #closed = false;
   /** A read met the end of the file. */
   #fileEnded = false;
-  /** Nothing comes any more. */
+  /** Nothing is looked for any more. */
   #ended = false;
   #sawData = false;
   #stalls = 0;
@@ -108,7 +108,7 @@ export class ByteStream implements Link {
     for (;;) {
       const message = this.#next(reader);
       if (message !== undefined) return message;
-      if (this.#fileEnded) return this.#finish(reader);
+      if (this.#fileEnded) return reader.finish();
       const room = reader.room();
       const count = this.#read(room);
       if (count > 0) {
@@ -177,13 +177,6 @@ export class ByteStream implements Link {
       this.#ended = (error as IpcError).code === "IPC_CORRUPT";
       throw error;
     }
-  }
-
-  #finish(reader: FrameReader): Uint8Array | null {
-    this.#ended = true;
-    const last = reader.finish();
-    this.#ended = last === null;
-    return last;
   }
 
   #read(room: Uint8Array): number {

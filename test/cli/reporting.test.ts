@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { statusOf } from "../../src/cli/exit-status.ts";
-import { formatBytes, gbPerSecond } from "../../src/cli/format-amount.ts";
+import { formatBytes } from "../../src/cli/format-bytes.ts";
+import { gbPerSecond } from "../../src/cli/gb-per-second.ts";
 import { OutputClosed } from "../../src/cli/output-closed.ts";
 import { describeError } from "../../src/cli/report-error.ts";
 import { ReportedError } from "../../src/cli/reported-error.ts";

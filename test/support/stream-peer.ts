@@ -39,6 +39,17 @@ const VERBS: Record<string, () => Promise<void>> = {
     await sender.close();
   },
 
+  /** The same, but closes only when it is told to. */
+  async "send-as-person-and-stay"() {
+    const sender = await Channel.sender(address, options);
+    const person = new Person(Number(seed), Number(count));
+    for (let index = 0; index < person.messages; index++) await sender.send(person.at(index));
+    const told = toldToGoOn();
+    say("sent");
+    await told;
+    await sender.close();
+  },
+
   /** Sends until there is no room, then one more, which has to wait. */
   async fill() {
     const sender = await Channel.sender(address, options);

@@ -49,7 +49,8 @@ export class Arrival {
     this.#ended = now;
     if (now - this.#reported < REPORT_INTERVAL) return;
     this.#reported = now;
-    void this.#orders.report({ report: "progress", bytes: this.#bytes });
+    // a driver that has gone is noticed at the end of the pass
+    this.#orders.report({ report: "progress", bytes: this.#bytes }).catch(() => {});
   }
 
   /** The figures. Hashes what is there, which counts for nothing. */

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { runtime as ownRuntime, type Runtime } from "../../runtime.ts";
 import { defineCommand } from "../define-command.ts";
 import { STATUS } from "../exit-status.ts";
-import { formatBytes } from "../format-amount.ts";
+import { formatBytes } from "../format-bytes.ts";
 import { openOutput } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 

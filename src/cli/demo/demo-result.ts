@@ -1,4 +1,4 @@
-import { gbPerSecond } from "../format-amount.ts";
+import { gbPerSecond } from "../gb-per-second.ts";
 import type { LoadedReport, PassedReport } from "./protocol.ts";
 
 /** How a transport did. */

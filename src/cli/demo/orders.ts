@@ -25,10 +25,14 @@ export class Orders {
     return value;
   }
 
-  /** Says something to the driver. */
+  /**
+   * Says something to the driver.
+   *
+   * @throws {DriverLost} when the driver has gone
+   */
   report(report: Report): Promise<void> {
-    return new Promise((resolve) => {
-      process.stdout.write(`${JSON.stringify(report)}\n`, () => resolve());
+    return new Promise((resolve, reject) => {
+      process.stdout.write(`${JSON.stringify(report)}\n`, (error) => (error ? reject(new DriverLost()) : resolve()));
     });
   }
 }

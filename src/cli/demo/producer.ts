@@ -18,8 +18,11 @@ export async function runProducer({ address, options, file, chunkBytes }: StartO
       await channel.send(START_MESSAGE);
       await sendAll(channel, content, chunk);
     }
-  } finally {
     await channel.close();
+  } catch (error) {
+    // a close() would leave what was made for a consumer to come
+    channel.abandon();
+    throw error;
   }
   await orders.report({ report: "ended" });
 }

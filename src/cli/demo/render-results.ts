@@ -1,5 +1,5 @@
 import { Table } from "console-table-printer";
-import { formatBytes } from "../format-amount.ts";
+import { formatBytes } from "../format-bytes.ts";
 import type { DemoResult } from "./demo-result.ts";
 import type { DemoResults } from "./run-demo.ts";
 

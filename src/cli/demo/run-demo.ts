@@ -2,9 +2,11 @@ import type { Runtime } from "../../runtime.ts";
 import type { Interruption } from "../interruption.ts";
 import { NO_PROGRESS, openProgress } from "../progress.ts";
 import { describeError } from "../report-error.ts";
+import { ChannelPair } from "./channel-pair.ts";
 import { type DemoResult, failed, summarize } from "./demo-result.ts";
-import { ChannelPair, type Pair, type PairSetup, StdioPair } from "./pair.ts";
+import type { Pair, PairSetup } from "./pair.ts";
 import type { PassedReport } from "./protocol.ts";
+import { StdioPair } from "./stdio-pair.ts";
 import { COMPARISON, TRANSPORTS } from "./transports.ts";
 import { Workspace } from "./workspace.ts";
 

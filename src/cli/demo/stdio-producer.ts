@@ -8,6 +8,8 @@ import { START_MESSAGE } from "./start-message.ts";
  * there; only the first one goes out, as a line before the data.
  */
 export async function runStdioProducer({ file, chunkBytes }: StartOrder, orders: Orders): Promise<void> {
+  // it holds nothing that would have to be closed
+  process.stdout.on("error", () => process.exit(1));
   const { content, sha256 } = loadFile(file);
   await orders.report({ report: "loaded", bytes: content.length, sha256 });
   while ((await orders.next()).order === "pass") {

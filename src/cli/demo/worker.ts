@@ -18,17 +18,15 @@ const ROLES: { readonly [Name in Role]: (start: StartOrder, orders: Orders) => P
 };
 
 const orders = new Orders();
-process.stdout.on("error", () => {
-  removeWorkspace();
-  process.exit(1);
-});
+// whoever writes hears of it
+process.stdout.on("error", () => {});
 try {
   const start = await orders.expect("start");
   await ROLES[start.role](start, orders);
   process.exit(0);
 } catch (error) {
   if (error instanceof DriverLost) removeWorkspace();
-  else await orders.report({ report: "failed", message: describeError(error) });
+  else await orders.report({ report: "failed", message: describeError(error) }).catch(removeWorkspace);
   process.exit(1);
 }
 

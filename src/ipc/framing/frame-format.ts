@@ -47,7 +47,7 @@ export interface FrameReader {
   /** The first `count` bytes of what `room` gave have been read. */
   filled(count: number): void;
   /**
-   * The file has ended: the message that the end of the file completes, else `null`.
+   * The file has ended: the message that the end of the file completes, else `null`. It may be called again.
    *
    * @throws {IpcError} `IPC_PEER_GONE` when the stream broke off, once
    */

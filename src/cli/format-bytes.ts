@@ -11,8 +11,3 @@ export function formatBytes(bytes: number): string {
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }
-
-/** Gigabytes (10^9 bytes) per second; 0 for no bytes or no time. */
-export function gbPerSecond(bytes: number, seconds: number): number {
-  return seconds > 0 ? bytes / seconds / 1e9 : 0;
-}
