@@ -1,6 +1,7 @@
 import { IpcError } from "../errors.ts";
 import type { Link } from "./link.ts";
 import type { WaitOptions } from "./options.ts";
+import { Pause } from "./pause.ts";
 import type { Sending } from "./sending.ts";
 import { type Turn, WAIT } from "./turns.ts";
 import { checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
@@ -9,6 +10,7 @@ import { checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
 export class Claims {
   readonly #link: Link;
   readonly #sending: Sending;
+  readonly #pause = new Pause();
   #claim: Uint8Array | undefined;
 
   constructor(link: Link, sending: Sending) {
@@ -19,7 +21,13 @@ export class Claims {
   async claim(length: number, options?: WaitOptions): Promise<Uint8Array> {
     if (options !== undefined) checkWaitOptions(options);
     const room = this.#begin("claim()", length, options);
-    return room ?? this.#sending.turns.wait(this.#turn("claim()", length), options);
+    if (room === undefined) return this.#sending.turns.wait(this.#turn("claim()", length), options);
+    if (this.#pause.due()) {
+      await this.#pause.take(undefined);
+      // the room is not there any more when the channel was closed meanwhile
+      this.#sending.checkOpen("claim()");
+    }
+    return room;
   }
 
   tryClaim(length: number): Uint8Array | undefined {

@@ -1,6 +1,7 @@
 import { IpcError } from "../errors.ts";
 import type { Link } from "./link.ts";
 import type { WaitOptions } from "./options.ts";
+import { Pause } from "./pause.ts";
 import type { Receiving } from "./receiving.ts";
 import { type Turn, WAIT } from "./turns.ts";
 import { checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
@@ -9,6 +10,7 @@ import { checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
 export class Peeks {
   readonly #link: Link;
   readonly #receiving: Receiving;
+  readonly #pause = new Pause();
   #length: number | undefined;
 
   constructor(link: Link, receiving: Receiving) {
@@ -19,7 +21,13 @@ export class Peeks {
   async peek(options?: WaitOptions): Promise<Uint8Array | undefined> {
     if (options !== undefined) checkWaitOptions(options);
     const message = this.#begin("peek()", options);
-    return message === WAIT ? this.#receiving.turns.wait(this.#turn("peek()"), options) : message;
+    if (message === WAIT) return this.#receiving.turns.wait(this.#turn("peek()"), options);
+    if (this.#pause.due()) {
+      await this.#pause.take(undefined);
+      // the message is not there any more when the channel was closed meanwhile
+      this.#receiving.checkOpen("peek()");
+    }
+    return message;
   }
 
   tryPeek(): Uint8Array | undefined {

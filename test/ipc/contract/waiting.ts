@@ -148,6 +148,14 @@ export function waiting(sentence: Sentence): void {
       ["receive()", () => receiver.receive()],
       ["batches()", () => receiver.batches().next()],
     ];
+    if (context.supports.zeroCopy) {
+      loops.push(["peek()", () => receiver.peek().then(() => receiver.release())]);
+      const commit = () => {
+        sender.commit();
+        receiver.receiveSync();
+      };
+      loops.push(["claim()", () => sender.claim(1).then(commit)]);
+    }
     for (const [name, round] of loops) {
       let fired = false;
       setTimeout(() => {
@@ -155,7 +163,7 @@ export function waiting(sentence: Sentence): void {
       }, 0);
       let rounds = 0;
       for (; !fired && rounds < 100_000; rounds++) {
-        if (name !== "send()") sender.sendSync(bytes(1));
+        if (name !== "send()" && name !== "claim()") sender.sendSync(bytes(1));
         await round();
       }
       assert.ok(fired, `the timer had no turn in ${rounds} rounds of ${name}`);
