@@ -173,8 +173,9 @@ test(
     sender.keepRest();
     long.fill(4);
     assert.is(receiver.tryRead(), undefined);
-    assert.is(sender.flush(), true);
+    assert.is(sender.tryWrite(Uint8Array.of(5)), TAKEN, "now there is room for the rest, which goes first");
     assert.equal(receiver.tryRead(), new Uint8Array(6000).fill(3));
+    assert.equal(receiver.tryRead(), Uint8Array.of(5));
     assert.is(receiver.tryRead(), undefined);
   }),
 );

@@ -1,7 +1,17 @@
 // timeout: 120s
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -34,6 +44,15 @@ test.before(() => {
 });
 
 test.after(() => rmSync(folder, { recursive: true }));
+
+/** Whether a descriptor of this process, by its number as text, is an inotify instance. Bun and Deno have none of their own here. */
+function isWatch(descriptor: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`) === "anon_inode:inotify";
+  } catch {
+    return false;
+  }
+}
 
 function newPath(): string {
   return join(folder, uniqueName());
@@ -139,6 +158,11 @@ test(
     await sender.send(Uint8Array.of(1, 2, 3));
     const bytes = new Uint8Array(10);
     assert.is(read(fd, bytes), 3);
+    while (sender.trySend(new Uint8Array(4096)));
+    while (read(fd, new Uint8Array(4096)) === 4096);
+    assert.ok(sender.trySend(bytes), "it never blocked");
+    assert.is(read(fd, bytes), 10);
+    assert.not.ok(readdirSync("/proc/self/fd").some(isWatch), "nothing watches the path any more");
     await sender.close();
     assert.is(read(fd, bytes), 0);
     close(fd);

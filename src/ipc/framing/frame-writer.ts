@@ -48,10 +48,9 @@ export class FrameWriter {
     this.#format.check(message);
     if (this.#failure !== undefined) this.#throwFailure(this.#failure);
     const size = headerBytes + message.length + trailerBytes;
-    const plain = size === message.length && !this.#corked;
-    if (plain || size > PIPE_BUF - this.#end || this.#rest !== undefined) {
+    if (size > PIPE_BUF - this.#end || this.#rest !== undefined) {
       if (!this.flush()) return FULL;
-      if (plain || size > PIPE_BUF) return this.#writeLong(message);
+      if (size > PIPE_BUF) return this.#writeLong(message);
     }
     const before = this.#end;
     this.#append(message, message.length);
@@ -113,13 +112,10 @@ export class FrameWriter {
     this.#endPending = true;
   }
 
-  /** Tries once to write the end frame, unless something is lost by closing now, which the end frame would hide. */
+  /** The same with a single try. The end frame goes last, so it never hides that something was lost. */
   endAtOnce(): void {
-    if (!this.#endAnnounced) {
-      if (this.#end > 0 || this.#rest !== undefined) return;
-      this.end();
-    }
     try {
+      this.end();
       this.flush();
     } catch {
       // the receiver has gone before
@@ -132,7 +128,7 @@ export class FrameWriter {
     const copied = headerBytes > 0 ? PIPE_BUF - headerBytes : 0;
     if (copied > 0) this.#append(message, copied);
     const rest = message.subarray(copied);
-    if (rest.length > 0) this.#rest = rest;
+    this.#rest = rest;
     this.#trailerPending = trailerBytes > 0;
     if (this.flush()) return TAKEN;
     if (this.#rest !== rest || this.#start > 0 || (copied > 0 && this.#end === 0)) return BEGUN;

@@ -37,5 +37,5 @@ export class ReadBuffer {
 /** How much of an incomplete message the buffer carries over to the next read. */
 export const HEAD_BYTES = 16 * 1024;
 
-/** How much to read at a time. */
+/** How much to read at a time: what a pipe holds by default. 16 KiB to 256 KiB were equally fast. */
 export const BODY_BYTES = 64 * 1024;
