@@ -16,16 +16,18 @@ import { importsOf, withoutStrings } from "./source-text.ts";
 const LEVELS: Record<string, number> = {
   "errors.ts": 0,
   "runtime.ts": 0,
+  "error-table.ts": 1,
+  wait: 1,
   ffi: 1,
   ring: 1,
-  memory: 2,
-  sync: 2,
-  ipc: 3,
-  process: 4,
-  wasm: 4,
-  "mod.ts": 5,
-  cli: 6,
-  "cli.ts": 6,
+  objects: 2,
+  memory: 3,
+  sync: 4,
+  ipc: 5,
+  process: 6,
+  wasm: 6,
+  "mod.ts": 7,
+  cli: 8,
 };
 const LOWEST = 0;
 const FOREIGN_FUNCTIONS = new Set(["bun:ffi", "koffi", "node:ffi"]);

@@ -1,5 +1,5 @@
 import type { Channel } from "../ipc/channel.ts";
-import type { WaitOptions } from "../ipc/options.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
 import { joinMessages } from "./join-messages.ts";
 
 /** Messages put together, to be written at once. */

@@ -1,5 +1,5 @@
 import type { Channel } from "../ipc/channel.ts";
-import type { WaitOptions } from "../ipc/options.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
 import { ADDRESS_NOTE } from "./address-note.ts";
 import { defineCommand } from "./define-command.ts";
 import { STATUS } from "./exit-status.ts";

@@ -1,5 +1,6 @@
 import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } from "../ffi/abi/current.ts";
 import { close, fstat, open, posixFallocate, write } from "../ffi/fd.ts";
@@ -9,6 +10,7 @@ import { lockWait, queryLock, tryLock, unlock } from "../ffi/lock.ts";
 import { renameExchange } from "../ffi/rename.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import type { Region } from "../memory/region.ts";
+import { objectDirectory } from "../objects/object-directory.ts";
 import { initializeHeader } from "../ring/initialize-header.ts";
 import {
   HEAD_OFFSET,
@@ -20,10 +22,8 @@ import {
   STATE_NEVER,
   TAIL_OFFSET,
 } from "../ring/layout.ts";
-import { domainError } from "./error-table.ts";
 import type { Side } from "./link.ts";
 import { mapSegment } from "./map-segment.ts";
-import { objectDirectory } from "./object-directory.ts";
 import { Presence } from "./presence.ts";
 import {
   bellFile,

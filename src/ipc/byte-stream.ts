@@ -1,3 +1,4 @@
+import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../ffi/abi/current.ts";
 import { getPipeSize } from "../ffi/fcntl.ts";
@@ -5,7 +6,6 @@ import { close, read } from "../ffi/fd.ts";
 import { forgetFd, waitForFd } from "../ffi/off-thread/reactor.ts";
 import { pollOne } from "../ffi/poll.ts";
 import { WOULD_BLOCK } from "../ffi/results.ts";
-import { domainError } from "./error-table.ts";
 import { FRAME_FORMATS, type FrameReader } from "./framing/frame-format.ts";
 import { FrameWriter } from "./framing/frame-writer.ts";
 import type { Direction, Link, LinkStats, Peer, Side, Supports, WriteResult } from "./link.ts";

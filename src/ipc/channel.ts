@@ -2,6 +2,9 @@
  * The public face of src/ipc. Long because of its documentation: each method only checks which end this is and calls the half of the
  * channel that does the work, `Sending` or `Receiving`. It does not move bytes, wait or know a transport.
  */
+
+import type { WaitOptions } from "../wait/wait-options.ts";
+import { abortedError, checkWaitOptions } from "../wait/wait-options.ts";
 import type { ChildEnd } from "./adapters/pipe.ts";
 import { parseAddress } from "./address.ts";
 import { ChannelIterator } from "./channel-iterator.ts";
@@ -10,7 +13,7 @@ import { Claims } from "./claims.ts";
 import { resolveCodec } from "./codec.ts";
 import { type Bytes, bytesCodec } from "./codec-bytes.ts";
 import type { Link, LinkStats, Peer, Side, Supports } from "./link.ts";
-import type { ChannelOptions, Codec, WaitOptions } from "./options.ts";
+import type { ChannelOptions, Codec } from "./options.ts";
 import { Peeks } from "./peeks.ts";
 import { Receiving } from "./receiving.ts";
 import { DEFAULT_BATCH_MESSAGES, DEFAULT_MAX_MESSAGE_BYTES } from "./recommended.ts";
@@ -19,7 +22,6 @@ import { sendMany } from "./send-many.ts";
 import { Sending } from "./sending.ts";
 import { readableOf } from "./streams/readable.ts";
 import { writableOf } from "./streams/writable.ts";
-import { abortedError, checkWaitOptions } from "./wait-options.ts";
 
 /** What a channel with these options carries: `Uint8Array`, or what its codec makes of it. */
 export type ValueOf<Options extends ChannelOptions> = "codec" extends keyof Options

@@ -1,7 +1,7 @@
+import { checkSignal, checkTimeout } from "../wait/wait-options.ts";
 import type { Scheme } from "./address.ts";
 import { checkCodec } from "./codec.ts";
 import type { ChannelOptions } from "./options.ts";
-import { checkSignal, checkTimeout } from "./wait-options.ts";
 
 type OptionName = keyof ChannelOptions;
 

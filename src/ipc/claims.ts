@@ -1,10 +1,10 @@
 import { IpcError } from "../errors.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
+import { checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
 import type { Link } from "./link.ts";
-import type { WaitOptions } from "./options.ts";
 import { Pause } from "./pause.ts";
 import type { Sending } from "./sending.ts";
 import { type Turn, WAIT } from "./turns.ts";
-import { checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
 
 /** Zero-copy sending: at most one claim is open, and calls that came after it wait until it ends. */
 export class Claims {

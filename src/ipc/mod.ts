@@ -1,4 +1,6 @@
 /** Channels between processes, and what they are made of. */
+
+export type { WaitOptions } from "../wait/wait-options.ts";
 export type { ChildEnd } from "./adapters/pipe.ts";
 export type {
   FifoAddress,
@@ -23,4 +25,4 @@ export { Channel, createChannel } from "./channel.ts";
 export type { Bytes } from "./codec-bytes.ts";
 export type { Direction, Link, LinkStats, Peer, Side, Supports, WriteResult } from "./link.ts";
 export { BEGUN, FULL, TAKEN } from "./link.ts";
-export type { ChannelOptions, Codec, Framing, WaitOptions } from "./options.ts";
+export type { ChannelOptions, Codec, Framing } from "./options.ts";

@@ -32,11 +32,3 @@ export interface Codec<Value> {
   /** @param bytes memory that the codec may keep */
   decode(bytes: Uint8Array): Value;
 }
-
-/** How long to wait. */
-export interface WaitOptions {
-  /** Milliseconds; past them the call ends with `IPC_TIMEOUT`. Default: no limit. */
-  timeout?: number;
-  /** Ends the call with `IPC_ABORTED`. */
-  signal?: AbortSignal;
-}

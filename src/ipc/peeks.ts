@@ -1,10 +1,10 @@
 import { IpcError } from "../errors.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
+import { checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
 import type { Link } from "./link.ts";
-import type { WaitOptions } from "./options.ts";
 import { Pause } from "./pause.ts";
 import type { Receiving } from "./receiving.ts";
 import { type Turn, WAIT } from "./turns.ts";
-import { checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
 
 /** Zero-copy receiving: at most one message is peeked at, and calls that came after it wait until it is released. */
 export class Peeks {

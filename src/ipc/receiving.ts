@@ -1,9 +1,10 @@
 import { IpcError } from "../errors.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
+import { abortedError, checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
 import type { Link } from "./link.ts";
-import type { Codec, WaitOptions } from "./options.ts";
+import type { Codec } from "./options.ts";
 import { Pause } from "./pause.ts";
 import { closedError, type Turn, Turns, WAIT } from "./turns.ts";
-import { abortedError, checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
 
 /**
  * The receiving half of a channel: takes messages from the link, turns them into values and lets calls wait for their turn.

@@ -4,8 +4,8 @@ import { IpcError } from "../errors.ts";
 import { O_NOFOLLOW, O_RDWR } from "../ffi/abi/current.ts";
 import { close, open } from "../ffi/fd.ts";
 import { lockWait, queryLock } from "../ffi/lock.ts";
+import { objectDirectory } from "../objects/object-directory.ts";
 import { mapSegment } from "./map-segment.ts";
-import { objectDirectory } from "./object-directory.ts";
 import { removeObject, roleByte, SEGMENT_FILE, SETUP_BYTE } from "./presence-object.ts";
 
 /**

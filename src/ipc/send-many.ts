@@ -1,8 +1,8 @@
-import type { WaitOptions } from "./options.ts";
+import { TimeLimit } from "../wait/time-limit.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
+import { checkWaitOptions } from "../wait/wait-options.ts";
 import { DEFAULT_BATCH_MESSAGES } from "./recommended.ts";
 import type { Sending } from "./sending.ts";
-import { TimeLimit } from "./time-limit.ts";
-import { checkWaitOptions } from "./wait-options.ts";
 
 /** An async iterable has so many microtasks to come up with its next value before the batch so far is published. */
 const MICROTASKS_TO_WAIT = 4;

@@ -1,10 +1,11 @@
 import { IpcError } from "../errors.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
+import { abortedError, checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
 import { BEGUN, type Link, TAKEN } from "./link.ts";
-import type { Codec, WaitOptions } from "./options.ts";
+import type { Codec } from "./options.ts";
 import { Pause } from "./pause.ts";
 import { DISPOSE_TIMEOUT } from "./recommended.ts";
 import { closedError, type Turn, Turns, WAIT } from "./turns.ts";
-import { abortedError, checkSyncOptions, checkWaitOptions } from "./wait-options.ts";
 
 /** A promise for the calls that were done at once; they share it. */
 const DONE: Promise<void> = Promise.resolve();

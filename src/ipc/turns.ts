@@ -1,7 +1,7 @@
 import { IpcError } from "../errors.ts";
+import type { WaitOptions } from "../wait/wait-options.ts";
+import { abortedError, timeoutError } from "../wait/wait-options.ts";
 import type { Direction, Link } from "./link.ts";
-import type { WaitOptions } from "./options.ts";
-import { abortedError, timeoutError } from "./wait-options.ts";
 
 /** What a turn answers that has to wait for the transport. */
 export const WAIT: unique symbol = Symbol("wait");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Channel } from "../../src/ipc/channel.ts";
-import { objectDirectory } from "../../src/ipc/object-directory.ts";
+import { objectDirectory } from "../../src/objects/object-directory.ts";
 import { deadline } from "../support/deadline.ts";
 import { endMillraces, millrace, millraceCommand, type RunningMillrace, startMillrace } from "./run-millrace.ts";
 import { until } from "./until.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Channel } from "../../src/ipc/channel.ts";
-import { objectDirectory } from "../../src/ipc/object-directory.ts";
 import type { ChannelOptions, Codec } from "../../src/ipc/options.ts";
+import { objectDirectory } from "../../src/objects/object-directory.ts";
 import { failsWith } from "../support/fails-with.ts";
 
 const test = suite("options of a channel");

@@ -10,13 +10,14 @@
  * - The end that made the FIFO removes it when it closes. One that was there before stays, as does one whose maker was killed.
  */
 
+import { domainError } from "../../error-table.ts";
 import { O_NONBLOCK, O_RDONLY, O_WRONLY } from "../../ffi/abi/current.ts";
 import { ENOENT } from "../../ffi/abi/errno.ts";
 import { close, open as openFile } from "../../ffi/fd.ts";
 import { SystemError } from "../../ffi/system-error.ts";
+import { TimeLimit } from "../../wait/time-limit.ts";
 import type { FifoAddress } from "../address.ts";
 import { ByteStream, type ByteStreamParts } from "../byte-stream.ts";
-import { domainError } from "../error-table.ts";
 import {
   checkedIdentity,
   type FileIdentity,
@@ -30,7 +31,6 @@ import type { Link, Side } from "../link.ts";
 import type { ChannelOptions } from "../options.ts";
 import { ignoreBrokenPipes, setCapacity } from "../pipe-settings.ts";
 import { DEFAULT_FRAMING, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MODE } from "../recommended.ts";
-import { TimeLimit } from "../time-limit.ts";
 
 const SUPPORTS: ByteStreamParts["supports"] = {
   exclusiveSender: false,

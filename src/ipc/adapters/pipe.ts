@@ -11,6 +11,7 @@
  *   so there the other side sees the end only when the process ends.
  */
 import { closeSync } from "node:fs";
+import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import {
   FD_CLOEXEC,
@@ -33,7 +34,6 @@ import type { SystemError } from "../../ffi/system-error.ts";
 import { runtime } from "../../runtime.ts";
 import type { PipeAddress } from "../address.ts";
 import { ByteStream, type ByteStreamParts } from "../byte-stream.ts";
-import { domainError } from "../error-table.ts";
 import type { Link, Side } from "../link.ts";
 import type { ChannelOptions } from "../options.ts";
 import { ignoreBrokenPipes, setCapacity } from "../pipe-settings.ts";

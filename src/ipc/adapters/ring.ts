@@ -11,9 +11,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pageSize } from "../../ffi/sysconf.ts";
+import { objectDirectory } from "../../objects/object-directory.ts";
 import type { RingAddress } from "../address.ts";
 import type { Link, Side } from "../link.ts";
-import { objectDirectory } from "../object-directory.ts";
 import type { ChannelOptions } from "../options.ts";
 import { DEFAULT_CAPACITY, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MODE } from "../recommended.ts";
 import { removePresence } from "../remove-presence.ts";

@@ -10,9 +10,10 @@
  * - A queue that millrace made is removed with the last of its two ends; one that it found stays.
  * - A receiver that is killed with a message in its hands loses that message.
  */
+
+import { domainError } from "../../error-table.ts";
 import { msgctlRemove, msgget } from "../../ffi/msg.ts";
 import type { SysvAddress } from "../address.ts";
-import { domainError } from "../error-table.ts";
 import type { Link, Side } from "../link.ts";
 import type { ChannelOptions } from "../options.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MODE } from "../recommended.ts";

@@ -1,10 +1,10 @@
 import { unlinkSync } from "node:fs";
+import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import { O_PATH, S_IFIFO, S_IFMT } from "../../ffi/abi/current.ts";
 import { close, fstat, open } from "../../ffi/fd.ts";
 import { mkfifo } from "../../ffi/fifo.ts";
 import type { SystemError } from "../../ffi/system-error.ts";
-import { domainError } from "../error-table.ts";
 
 /** Which file a path names, whatever becomes of the path. */
 export interface FileIdentity {

@@ -15,7 +15,7 @@ import { inotifyAddWatch, inotifyInit1 } from "../../ffi/inotify.ts";
 import { callBlocking } from "../../ffi/off-thread/blocking-call.ts";
 import { forgetFd, waitForFd } from "../../ffi/off-thread/reactor.ts";
 import { SystemError } from "../../ffi/system-error.ts";
-import type { TimeLimit } from "../time-limit.ts";
+import type { TimeLimit } from "../../wait/time-limit.ts";
 import { type FileIdentity, identify } from "./fifo-file.ts";
 
 /**

@@ -1,8 +1,8 @@
+import { domainError } from "../../error-table.ts";
 import { PIPE_BUF } from "../../ffi/abi/current.ts";
 import { write } from "../../ffi/fd.ts";
 import { WOULD_BLOCK } from "../../ffi/results.ts";
 import type { SystemError } from "../../ffi/system-error.ts";
-import { domainError } from "../error-table.ts";
 import { BEGUN, FULL, TAKEN, type WriteResult } from "../link.ts";
 import type { FrameFormat } from "./frame-format.ts";
 

@@ -1,10 +1,10 @@
+import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import { IPC_CREAT, IPC_EXCL } from "../../ffi/abi/current.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { msgctlRemove, msgget } from "../../ffi/msg.ts";
 import { pageSize } from "../../ffi/sysconf.ts";
 import { attachPresence } from "../attach-presence.ts";
-import { domainError } from "../error-table.ts";
 import type { Side } from "../link.ts";
 import type { Presence } from "../presence.ts";
 import { otherSide } from "../presence-object.ts";

@@ -1,8 +1,8 @@
+import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import { IPC_NOWAIT } from "../../ffi/abi/current.ts";
 import { type MessageQueueStatus, MSG_TEXT_OFFSET, msgctlRemove, msgctlStat, msgrcv, msgsnd } from "../../ffi/msg.ts";
 import { INTERRUPTED, WOULD_BLOCK } from "../../ffi/results.ts";
-import { domainError } from "../error-table.ts";
 import { kernelMessageLimit } from "./message-limit.ts";
 
 /** An open queue: the calls that do not wait, their failures in the library's own terms. */

@@ -1,6 +1,6 @@
+import { domainError } from "../../error-table.ts";
 import { ftok } from "../../ffi/msg.ts";
 import type { SysvAddress } from "../address.ts";
-import { domainError } from "../error-table.ts";
 
 /**
  * The key of a queue, as an unsigned number of 32 bits: the address's own, or the one that `ftok` makes of its path and id.

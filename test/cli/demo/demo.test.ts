@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { sha256 } from "../../../src/cli/demo/sha256.ts";
-import { objectDirectory } from "../../../src/ipc/object-directory.ts";
+import { objectDirectory } from "../../../src/objects/object-directory.ts";
 import { deadline } from "../../support/deadline.ts";
 import { endMillraces, millrace, startMillrace } from "../run-millrace.ts";
 import { until } from "../until.ts";

@@ -1,4 +1,4 @@
-import { IpcError, type IpcErrorCode } from "../errors.ts";
+import { IpcError, type IpcErrorCode } from "./errors.ts";
 
 /** What an adapter was doing when a system call failed. */
 export type Operation = "open" | "create" | "remove" | "send" | "receive" | "wait";

@@ -1,6 +1,5 @@
 import { IpcError } from "../errors.ts";
-import type { WaitOptions } from "./options.ts";
-import { abortedError, timeoutError } from "./wait-options.ts";
+import { abortedError, timeoutError, type WaitOptions } from "./wait-options.ts";
 
 /** The time-out and the signal of a call that waits several times. */
 export class TimeLimit {

@@ -1,5 +1,12 @@
 import { IpcError } from "../errors.ts";
-import type { WaitOptions } from "./options.ts";
+
+/** How long to wait. */
+export interface WaitOptions {
+  /** Milliseconds; past them the call ends with `IPC_TIMEOUT`. Default: no limit. */
+  timeout?: number;
+  /** Ends the call with `IPC_ABORTED`. */
+  signal?: AbortSignal;
+}
 
 /**
  * Checks the options of a call that waits, before it does anything.

@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { IpcError } from "../../src/errors.ts";
-import { ERRNO_NAMES } from "../../src/ffi/abi/errno.ts";
-import { SystemError } from "../../src/ffi/system-error.ts";
-import { domainError, ERROR_TABLE, type Operation } from "../../src/ipc/error-table.ts";
+import { domainError, ERROR_TABLE, type Operation } from "../src/error-table.ts";
+import { IpcError } from "../src/errors.ts";
+import { ERRNO_NAMES } from "../src/ffi/abi/errno.ts";
+import { SystemError } from "../src/ffi/system-error.ts";
 
 const test = suite("which errno is which error");
 const numbers = new Map([...ERRNO_NAMES].map(([errno, [name]]) => [name, errno]));
