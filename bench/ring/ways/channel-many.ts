@@ -1,0 +1,36 @@
+/** `sendMany` of arrays of messages, and `batches()`. */
+import { Channel } from "../../../src/mod.ts";
+import type { Job } from "../job.ts";
+import { now, stamp, verify } from "../numbered.ts";
+import { CAPACITY } from "./channel-try.ts";
+
+/** Messages that are handed over in one call. */
+const MOST = 256;
+
+export async function send({ target, size, warmUp, count }: Job): Promise<void> {
+  const channel = await Channel.sender(target, { capacity: CAPACITY });
+  const total = warmUp + count;
+  const many = Array.from({ length: Math.min(MOST, total) }, () => new Uint8Array(size));
+  for (let sent = 0; sent < total; ) {
+    const batch = total - sent < many.length ? many.slice(0, total - sent) : many;
+    for (const message of batch) stamp(message, 0, size, ++sent);
+    await channel.sendMany(batch);
+  }
+  await channel.close();
+}
+
+export async function receive({ target, size, warmUp, count }: Job): Promise<number> {
+  const channel = await Channel.receiver(target, { capacity: CAPACITY });
+  let received = 0;
+  let start = now();
+  for await (const batch of channel.batches({ max: MOST })) {
+    for (const message of batch) {
+      verify(message, 0, message.length, size, ++received);
+      if (received === warmUp) start = now();
+    }
+    if (received === warmUp + count) break;
+  }
+  const taken = now() - start;
+  await channel.close();
+  return taken;
+}
