@@ -180,7 +180,7 @@ function workFor(kind: Row["kind"], { way, base, slower }: Entry, size: number):
   const full =
     kind === "round trip" ? (base === C_SPIN ? 200_000 : 20_000) : Math.min(2_000_000, Math.ceil(2 ** 30 / size));
   const count = Math.max(50, Math.ceil(full / slower / (options.quick ? 4 : 1)));
-  return { target, back, size, count, warmUp: Math.max(20, Math.min(count >> 2, 50_000)), batchBytes: 0 };
+  return { target, back, size, count, warmUp: Math.max(20, count >> 1), batchBytes: 0 };
 }
 
 function newSegment(name: string): string {

@@ -28,6 +28,7 @@ import {
   STATE_CLOSED,
   TAIL_OFFSET,
 } from "./layout.ts";
+import { loadIndex } from "./load-index.ts";
 import { MessageAssembly } from "./message-assembly.ts";
 import type { RingMemory } from "./ring-memory.ts";
 import { type Waiter, type WaitMode, wakePeer } from "./waiter.ts";
@@ -177,7 +178,7 @@ export class RingConsumer {
    */
   get available(): number {
     // Pairs with the store in producer.ts flush
-    const head = Atomics.load(this.#words, this.#headWord);
+    const head = loadIndex(this.#words, this.#headWord);
     checkSpan(this.#name, head, this.#tail, this.#capacity);
     return (head - this.#tail) >>> 0;
   }
@@ -231,7 +232,7 @@ export class RingConsumer {
    */
   get peerState(): number {
     // Pairs with the stores in enterState and producer.ts close
-    return checkState(this.#name, Atomics.load(this.#words, this.#peerStateWord));
+    return checkState(this.#name, loadIndex(this.#words, this.#peerStateWord));
   }
 
   /**
@@ -360,9 +361,7 @@ export class RingConsumer {
     const words = this.#words;
     if ((++this.#looks & 15) !== 0) return words[this.#headWord] !== this.#tail;
     // Pair with the stores in producer.ts flush and close
-    return (
-      Atomics.load(words, this.#headWord) !== this.#tail || Atomics.load(words, this.#peerStateWord) === STATE_CLOSED
-    );
+    return loadIndex(words, this.#headWord) !== this.#tail || loadIndex(words, this.#peerStateWord) === STATE_CLOSED;
   }
 
   /**
@@ -459,11 +458,11 @@ export class RingConsumer {
   /** Looks at the producer's index again, since everything known is read. */
   #refill(): boolean {
     const words = this.#words;
-    // A plain look first, see the note on polling in docs/ring-layout.md; it may be hoisted, so each 16th look is atomic
+    // A plain look first, see the note on polling in docs/ring-layout.md; it may be hoisted, so each 16th look is an ordered one
     let head = words[this.#headWord] as number;
     if (head !== this.#tail || (++this.#looks & 15) === 0) {
       // Pairs with the store in producer.ts flush: the records before it are complete
-      head = Atomics.load(words, this.#headWord);
+      head = loadIndex(words, this.#headWord);
     }
     if (head === this.#tail) {
       if (!this.#stalled) {

@@ -27,6 +27,7 @@ import {
   STATE_CLOSED,
   TAIL_OFFSET,
 } from "./layout.ts";
+import { loadIndex } from "./load-index.ts";
 import type { RingMemory } from "./ring-memory.ts";
 import { type Waiter, type WaitMode, wakePeer } from "./waiter.ts";
 
@@ -152,7 +153,7 @@ export class RingProducer {
    */
   get free(): number {
     // Pairs with the store in consumer.ts flush. The cached tail stays: prepareWait needs the one that was too small.
-    const tail = Atomics.load(this.#words, this.#tailWord);
+    const tail = loadIndex(this.#words, this.#tailWord);
     checkSpan(this.#name, this.#head, tail, this.#capacity);
     return this.#capacity - ((this.#head - tail) >>> 0);
   }
@@ -181,7 +182,7 @@ export class RingProducer {
    */
   get peerState(): number {
     // Pairs with the stores in enterState and consumer.ts close
-    return checkState(this.#name, Atomics.load(this.#words, this.#peerStateWord));
+    return checkState(this.#name, loadIndex(this.#words, this.#peerStateWord));
   }
 
   /** Whether a message from `beginMessage` is not finished. */
@@ -360,9 +361,7 @@ export class RingProducer {
     const words = this.#words;
     if ((++this.#looks & 15) !== 0) return words[this.#tailWord] !== this.#tail;
     // Pair with the stores in consumer.ts flush and close
-    return (
-      Atomics.load(words, this.#tailWord) !== this.#tail || Atomics.load(words, this.#peerStateWord) === STATE_CLOSED
-    );
+    return loadIndex(words, this.#tailWord) !== this.#tail || loadIndex(words, this.#peerStateWord) === STATE_CLOSED;
   }
 
   /**
@@ -438,10 +437,10 @@ export class RingProducer {
   /** Looks at the consumer's index again, since the ring seemed full. */
   #makeRoom(size: number): boolean {
     const words = this.#words;
-    // A plain look first, see the note on polling in docs/ring-layout.md; it may be hoisted, so each 16th look is atomic
+    // A plain look first, see the note on polling in docs/ring-layout.md; it may be hoisted, so each 16th look is an ordered one
     if (words[this.#tailWord] !== this.#tail || (++this.#looks & 15) === 0) {
       // Pairs with the store in consumer.ts flush: the consumer has read what lies before it
-      const tail = Atomics.load(words, this.#tailWord);
+      const tail = loadIndex(words, this.#tailWord);
       checkSpan(this.#name, this.#head, tail, this.#capacity);
       this.#tail = tail;
       if (((this.#head - tail) >>> 0) + size <= this.#capacity) {

@@ -8,6 +8,8 @@ import { now } from "../numbered.ts";
 
 /** From here on the built-in copy is faster than a loop. */
 const LOOP_BYTES = 128;
+/** Where the engine has it: lets the other side have the memory for a moment. */
+const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 const nobodySleeps = { wake() {} };
 
 export async function send({ target, size, warmUp, count, batchBytes }: Job): Promise<void> {
@@ -65,7 +67,10 @@ function sendAll(producer: RingProducer, words: Int32Array, size: number, total:
   const last = (size >> 2) - 1;
   for (let i = 1; i <= total; i++) {
     let at = producer.tryClaim(size);
-    while (at === -1) at = producer.tryClaim(size);
+    while (at === -1) {
+      pause();
+      at = producer.tryClaim(size);
+    }
     source[0] = i;
     source[last] = i;
     if (size > LOOP_BYTES) {
@@ -81,7 +86,10 @@ function sendAll(producer: RingProducer, words: Int32Array, size: number, total:
 
 function sendOne(producer: RingProducer, words: Int32Array, size: number, number: number): void {
   let at = producer.tryClaim(size);
-  while (at === -1) at = producer.tryClaim(size);
+  while (at === -1) {
+      pause();
+      at = producer.tryClaim(size);
+    }
   words[at >> 2] = number;
   words[(at + size - 4) >> 2] = number;
   producer.commit(size);
@@ -97,7 +105,10 @@ function receiveAll(consumer: RingConsumer, words: Int32Array, size: number, bef
   const last = (size >> 2) - 1;
   for (let i = before + 1; i <= before + count; i++) {
     let at = consumer.tryPeek();
-    while (at === -1) at = consumer.tryPeek();
+    while (at === -1) {
+      pause();
+      at = consumer.tryPeek();
+    }
     const length = consumer.peekLength;
     if (size > LOOP_BYTES) {
       targetBytes.set(bytes.subarray(at, at + length));

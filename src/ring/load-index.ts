@@ -1,0 +1,26 @@
+/**
+ * Reads a word that the other side writes, and with it everything that the other side wrote before: what `Atomics.load` is for. Bun
+ * compiles that to a read-modify-write, which takes the cache line away from the other side; a line that both sides use all the time then
+ * travels twice for each message.
+ *
+ * On x86-64 a load is ordered before all later ones by the processor, so it is enough to keep the compiler from moving it: an atomic access,
+ * to memory of this thread's own, does that before and after. Elsewhere the atomic load itself is needed.
+ *
+ * @param words the memory
+ * @param word index of the word
+ * @returns the value as int32
+ */
+export const loadIndex: (words: Int32Array, word: number) => number =
+  process.arch === "x64" ? loadBetweenFences : loadAtomically;
+
+function loadBetweenFences(words: Int32Array, word: number): number {
+  const value = words[word] as number;
+  Atomics.load(FENCE, 0);
+  return value;
+}
+
+function loadAtomically(words: Int32Array, word: number): number {
+  return Atomics.load(words, word);
+}
+
+const FENCE = new Int32Array(1);
