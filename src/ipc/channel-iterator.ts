@@ -1,4 +1,5 @@
 import type { Receiving } from "./receiving.ts";
+import { WAIT } from "./turns.ts";
 
 /**
  * Iterates over what a channel receives. It ends at the end of the stream and when this end of the channel is closed. Leaving a loop
@@ -6,30 +7,38 @@ import type { Receiving } from "./receiving.ts";
  */
 export class ChannelIterator<Item> implements AsyncIterableIterator<Item> {
   readonly #receiving: Receiving;
-  readonly #next: () => Promise<unknown>;
+  readonly #take: () => unknown;
+  readonly #wait: () => Promise<unknown>;
   readonly #isEnd: (item: unknown) => boolean;
   #done = false;
 
   /**
-   * @param next receives the next item
+   * @param take takes the next item when it is there at once, else says `WAIT`
+   * @param wait waits for the next item
    * @param isEnd tells the item that stands for the end of the stream
    */
-  constructor(receiving: Receiving, next: () => Promise<unknown>, isEnd: (item: unknown) => boolean) {
+  constructor(
+    receiving: Receiving,
+    take: () => unknown,
+    wait: () => Promise<unknown>,
+    isEnd: (item: unknown) => boolean,
+  ) {
     this.#receiving = receiving;
-    this.#next = next;
+    this.#take = take;
+    this.#wait = wait;
     this.#isEnd = isEnd;
   }
 
-  async next(): Promise<IteratorResult<Item, undefined>> {
-    if (this.#done || this.#receiving.closed) return this.#end();
+  /** An item that is there costs one promise. */
+  next(): Promise<IteratorResult<Item, undefined>> {
+    if (this.#done || this.#receiving.closed) return Promise.resolve(this.#end());
     let item: unknown;
     try {
-      item = await this.#next();
+      item = this.#take();
     } catch (error) {
-      if (this.#receiving.closed) return this.#end();
-      throw error;
+      return Promise.reject(error);
     }
-    return this.#isEnd(item) ? this.#end() : { done: false, value: item as Item };
+    return item === WAIT ? this.#nextLater() : Promise.resolve(this.#result(item));
   }
 
   async return(): Promise<IteratorResult<Item, undefined>> {
@@ -42,6 +51,19 @@ export class ChannelIterator<Item> implements AsyncIterableIterator<Item> {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end();
+  }
+
+  async #nextLater(): Promise<IteratorResult<Item, undefined>> {
+    try {
+      return this.#result(await this.#wait());
+    } catch (error) {
+      if (this.#receiving.closed) return this.#end();
+      throw error;
+    }
+  }
+
+  #result(item: unknown): IteratorResult<Item, undefined> {
+    return this.#isEnd(item) ? this.#end() : { done: false, value: item as Item };
   }
 
   #end(): IteratorResult<Item, undefined> {

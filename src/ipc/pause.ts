@@ -8,6 +8,11 @@ const CALLS_PER_TURN = 1024;
 export class Pause {
   #calls = 0;
 
+  /** Whether the next call that is counted is the one that pauses. */
+  get isNext(): boolean {
+    return this.#calls + 1 >= CALLS_PER_TURN;
+  }
+
   /** Counts a call that did not wait; true when it is time to pause. */
   due(): boolean {
     if (++this.#calls < CALLS_PER_TURN) return false;

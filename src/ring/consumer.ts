@@ -28,7 +28,7 @@ import {
   STATE_CLOSED,
   TAIL_OFFSET,
 } from "./layout.ts";
-import { loadIndex } from "./load-index.ts";
+import { loadAfterStore, loadIndex } from "./load-index.ts";
 import { MessageAssembly } from "./message-assembly.ts";
 import type { RingMemory } from "./ring-memory.ts";
 import { type Waiter, type WaitMode, wakePeer } from "./waiter.ts";
@@ -347,7 +347,7 @@ export class RingConsumer {
     // Pairs with the loads in producer.ts: #makeRoom may overwrite from here on, prepareWait sees this or is seen below
     Atomics.store(words, this.#tailWord, this.#tail);
     // Pairs with the store in producer.ts prepareWait
-    if (Atomics.load(words, this.#peerWaiterWord) !== AWAKE) this.#wakeProducer();
+    if (loadAfterStore(words, this.#peerWaiterWord) !== AWAKE) this.#wakeProducer();
   }
 
   /**

@@ -13,6 +13,21 @@
 export const loadIndex: (words: Int32Array, word: number) => number =
   process.arch === "x64" ? loadBetweenFences : loadAtomically;
 
+/**
+ * Reads a word that the other side writes, directly after an atomic store of one's own: the other side's store is seen here, or ours is seen
+ * there. On x86-64 the store is a locked instruction, which no later load passes, and no compiler moves a load over an atomic access.
+ *
+ * @param words the memory
+ * @param word index of the word
+ * @returns the value as int32
+ */
+export const loadAfterStore: (words: Int32Array, word: number) => number =
+  process.arch === "x64" ? loadPlainly : loadAtomically;
+
+function loadPlainly(words: Int32Array, word: number): number {
+  return words[word] as number;
+}
+
 function loadBetweenFences(words: Int32Array, word: number): number {
   const value = words[word] as number;
   Atomics.load(FENCE, 0);

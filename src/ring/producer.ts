@@ -27,7 +27,7 @@ import {
   STATE_CLOSED,
   TAIL_OFFSET,
 } from "./layout.ts";
-import { loadIndex } from "./load-index.ts";
+import { loadAfterStore, loadIndex } from "./load-index.ts";
 import type { RingMemory } from "./ring-memory.ts";
 import { type Waiter, type WaitMode, wakePeer } from "./waiter.ts";
 
@@ -347,7 +347,7 @@ export class RingProducer {
     // Pairs with the loads in consumer.ts: #refill sees the records complete, prepareWait sees this or is seen below
     Atomics.store(words, this.#headWord, this.#head);
     // Pairs with the store in consumer.ts prepareWait
-    if (Atomics.load(words, this.#peerWaiterWord) !== AWAKE) this.#wakeConsumer();
+    if (loadAfterStore(words, this.#peerWaiterWord) !== AWAKE) this.#wakeConsumer();
   }
 
   /**
