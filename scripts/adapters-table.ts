@@ -21,6 +21,8 @@ const ROWS: readonly Row[] = [
   { form: "`pipe:FD`, `Channel.pipe()`", what: "anonymous pipe", open: openPipe },
   { form: "`fifo:/PATH`", what: "named pipe", open: () => Channel.receiver(`fifo:${scratch}/fifo`) },
   { form: "`sysv:KEY`, `sysv:PATH#ID`", what: "SysV message queue", open: () => Channel.receiver("sysv:0x6d6c7462") },
+  { form: "`mq:/NAME`", what: "POSIX message queue", open: () => Channel.receiver("mq:/adapters-table") },
+  { form: "`unix:/PATH`, `unix:@NAME`", what: "unix socket", open: () => Channel.receiver(`unix:${scratch}/socket`) },
   {
     form: "`memory:NAME`",
     what: "inside one process, for tests",

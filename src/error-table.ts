@@ -1,7 +1,17 @@
 import { IpcError, type IpcErrorCode } from "./errors.ts";
 
 /** What an adapter was doing when a system call failed. */
-export type Operation = "open" | "create" | "remove" | "send" | "receive" | "wait";
+export type Operation =
+  | "open"
+  | "create"
+  | "remove"
+  | "send"
+  | "receive"
+  | "wait"
+  | "operate"
+  | "lock"
+  | "signal"
+  | "spawn";
 
 type Codes = Readonly<Record<string, IpcErrorCode>>;
 
@@ -24,9 +34,27 @@ export const ERROR_TABLE: Readonly<Record<Operation, Codes>> = {
     ENOTDIR: "IPC_NOT_FOUND",
   },
   remove: { ...ACCESS },
-  send: { ...ACCESS, ENOMEM: "IPC_LIMIT", EPIPE: "IPC_CLOSED", ECONNRESET: "IPC_PEER_GONE", EIDRM: "IPC_CLOSED" },
+  send: {
+    ...ACCESS,
+    ENOMEM: "IPC_LIMIT",
+    EPIPE: "IPC_CLOSED",
+    ETOOMANYREFS: "IPC_LIMIT",
+    ECONNRESET: "IPC_PEER_GONE",
+    EIDRM: "IPC_CLOSED",
+  },
   receive: { ...ACCESS, ECONNRESET: "IPC_PEER_GONE", EIDRM: "IPC_CLOSED" },
   wait: { ...DESCRIPTORS, EIDRM: "IPC_CLOSED" },
+  lock: { EAGAIN: "IPC_LIMIT", EBUSY: "IPC_BUSY", ENOTRECOVERABLE: "IPC_OWNER_DIED" },
+  operate: { ...ACCESS, ...SPACE, ENOMEM: "IPC_LIMIT", EIDRM: "IPC_CLOSED" },
+  signal: { ...ACCESS, ESRCH: "IPC_NOT_FOUND", EAGAIN: "IPC_LIMIT" },
+  spawn: {
+    ...ACCESS,
+    ...DESCRIPTORS,
+    EAGAIN: "IPC_LIMIT",
+    ENOENT: "IPC_NOT_FOUND",
+    ENOTDIR: "IPC_NOT_FOUND",
+    ENOSYS: "IPC_UNSUPPORTED",
+  },
 };
 
 /**

@@ -17,6 +17,7 @@ export const HEADERS: readonly string[] = [
   "sys/epoll.h",
   "sys/eventfd.h",
   "sys/inotify.h",
+  "sys/ioctl.h",
   "sys/ipc.h",
   "sys/mman.h",
   "sys/msg.h",
@@ -34,16 +35,18 @@ export const HEADERS: readonly string[] = [
   "unistd.h",
   "linux/falloc.h",
   "linux/futex.h",
+  "linux/membarrier.h",
 ];
 
 /** Constants by the manual page that explains them. */
 export const CONSTANTS: Readonly<Record<string, string>> = {
   "open(2)": `O_RDONLY O_WRONLY O_RDWR O_ACCMODE O_CREAT O_EXCL O_NOCTTY O_TRUNC O_APPEND O_NONBLOCK O_DSYNC O_SYNC O_DIRECT
-    O_DIRECTORY O_NOFOLLOW O_NOATIME O_CLOEXEC O_PATH O_TMPFILE AT_FDCWD`,
+    O_DIRECTORY O_NOFOLLOW O_NOATIME O_CLOEXEC O_PATH O_TMPFILE AT_FDCWD AT_SYMLINK_FOLLOW`,
   "rename(2)": "RENAME_NOREPLACE RENAME_EXCHANGE",
-  "fcntl(2)": `F_DUPFD_CLOEXEC F_GETFD F_SETFD FD_CLOEXEC F_GETFL F_SETFL F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW F_RDLCK F_WRLCK
+  "fcntl(2)": `F_DUPFD_CLOEXEC F_GETFD F_SETFD FD_CLOEXEC F_GETFL F_SETFL F_OFD_GETLK F_OFD_SETLK F_OFD_SETLKW F_SETSIG F_SETLEASE F_RDLCK F_WRLCK
     F_UNLCK F_SETPIPE_SZ F_GETPIPE_SZ F_ADD_SEALS F_GET_SEALS F_SEAL_SEAL F_SEAL_SHRINK F_SEAL_GROW F_SEAL_WRITE
     F_SEAL_FUTURE_WRITE`,
+  "ioctl(2)": "FIONREAD",
   "lseek(2)": "SEEK_SET SEEK_CUR SEEK_END",
   "fallocate(2)": "FALLOC_FL_KEEP_SIZE FALLOC_FL_PUNCH_HOLE",
   "inode(7)": "S_IFMT S_IFSOCK S_IFLNK S_IFREG S_IFBLK S_IFDIR S_IFCHR S_IFIFO",
@@ -81,14 +84,16 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
   "waitpid(2)": "WNOHANG WUNTRACED WCONTINUED",
   "signalfd(2)": "SFD_CLOEXEC SFD_NONBLOCK SI_USER SI_QUEUE SI_KERNEL SI_MESGQ SI_TIMER SI_TKILL",
   "futex(2)":
-    "FUTEX_WAIT FUTEX_WAKE FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAIT_BITSET FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME",
+    "FUTEX_WAIT FUTEX_WAKE FUTEX_REQUEUE FUTEX_CMP_REQUEUE FUTEX_WAIT_BITSET FUTEX_WAKE_BITSET FUTEX_BITSET_MATCH_ANY FUTEX_PRIVATE_FLAG FUTEX_CLOCK_REALTIME FUTEX_WAITERS FUTEX_OWNER_DIED FUTEX_TID_MASK",
   "signal(7)": `SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE SIGALRM SIGTERM
     SIGSTKFLT SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPWR
     SIGSYS`,
   "sigaction(2)": `SIG_DFL SIG_IGN SA_NOCLDSTOP SA_NOCLDWAIT SA_SIGINFO SA_ONSTACK SA_RESTART SA_NODEFER SA_RESETHAND SIG_BLOCK
     SIG_UNBLOCK SIG_SETMASK`,
   "sigevent(3type)": "SIGEV_NONE SIGEV_SIGNAL SIGEV_THREAD_ID",
-  "syscall(2)": "SYS_fstat SYS_futex SYS_gettid SYS_tgkill SYS_pidfd_open SYS_memfd_create",
+  "syscall(2)":
+    "SYS_fstat SYS_futex SYS_gettid SYS_tgkill SYS_pidfd_open SYS_pidfd_send_signal SYS_rt_tgsigqueueinfo SYS_membarrier SYS_memfd_create",
+  "membarrier(2)": "MEMBARRIER_CMD_PRIVATE_EXPEDITED MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED",
   "sysconf(3)": "_SC_PAGESIZE _SC_NPROCESSORS_ONLN _SC_OPEN_MAX _SC_CLK_TCK",
   "clock_gettime(2)": "CLOCK_REALTIME CLOCK_MONOTONIC",
   "limits.h(0p)": "PIPE_BUF PATH_MAX NAME_MAX IOV_MAX",
@@ -116,7 +121,7 @@ export const STRUCTS: Readonly<Record<string, { type: string; members: string }>
   sigset: { type: "sigset_t", members: "" },
   msqid_ds: {
     type: "struct msqid_ds",
-    members: `msg_perm.uid msg_perm.gid msg_perm.cuid msg_perm.cgid msg_perm.mode msg_stime msg_rtime msg_ctime msg_cbytes
+    members: `msg_perm.__key msg_perm.uid msg_perm.gid msg_perm.cuid msg_perm.cgid msg_perm.mode msg_stime msg_rtime msg_ctime msg_cbytes
       msg_qnum msg_qbytes msg_lspid msg_lrpid`,
   },
   msgbuf: { type: "struct msgbuf", members: "mtype mtext" },
@@ -138,11 +143,11 @@ export const STRUCTS: Readonly<Record<string, { type: string; members: string }>
   seminfo: { type: "struct seminfo", members: "semmni semmns semmsl semopm semusz semaem semvmx" },
   sem_t: { type: "sem_t", members: "" },
   mq_attr: { type: "struct mq_attr", members: "mq_flags mq_maxmsg mq_msgsize mq_curmsgs" },
-  pthread_mutex: { type: "pthread_mutex_t", members: "" },
+  pthread_mutex: { type: "pthread_mutex_t", members: "__data.__lock __data.__owner __data.__kind" },
   pthread_mutexattr: { type: "pthread_mutexattr_t", members: "" },
   pthread_cond: { type: "pthread_cond_t", members: "" },
   pthread_condattr: { type: "pthread_condattr_t", members: "" },
-  pthread_rwlock: { type: "pthread_rwlock_t", members: "" },
+  pthread_rwlock: { type: "pthread_rwlock_t", members: "__data.__cur_writer __data.__shared" },
   pthread_rwlockattr: { type: "pthread_rwlockattr_t", members: "" },
   sockaddr_un: { type: "struct sockaddr_un", members: "sun_family sun_path" },
   msghdr: {

@@ -8,5 +8,6 @@ export const ADDRESS_NOTE: HelpNote = {
     "fifo:PATH       a named pipe",
     "pipe:FD         a pipe that the command inherits, such as pipe:3",
     "sysv:KEY        a System V message queue; or sysv:PATH#ID",
+    "mq:/NAME        a POSIX message queue",
   ],
 };

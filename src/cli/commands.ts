@@ -14,4 +14,20 @@ export const COMMANDS: Readonly<Record<string, { summary: string; load(): Promis
     summary: "a channel to standard output, or into a file",
     load: async () => (await import("./recv-command.ts")).recvCommand,
   },
+  list: {
+    summary: "the objects of this machine that outlive a process",
+    load: async () => (await import("./objects/list-command.ts")).listCommand,
+  },
+  remove: {
+    summary: "removes such objects",
+    load: async () => (await import("./objects/remove-command.ts")).removeCommand,
+  },
+  gc: {
+    summary: "removes what killed processes left",
+    load: async () => (await import("./objects/gc-command.ts")).gcCommand,
+  },
+  doctor: {
+    summary: "what this machine allows, and how to change it",
+    load: async () => (await import("./doctor/doctor-command.ts")).doctorCommand,
+  },
 };

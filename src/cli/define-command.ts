@@ -15,6 +15,8 @@ export interface CommandDefinition<Args extends ArgsDef> {
   readonly name: string;
   readonly description: string;
   readonly args: Args;
+  /** The last positional argument may be given more than once. */
+  readonly many?: boolean;
   /** What `--help` says below the options: a heading, and its lines. */
   readonly notes: readonly HelpNote[];
   run(args: ParsedArgs<Args>, interruption: Interruption): Promise<number>;
@@ -29,6 +31,6 @@ export interface HelpNote {
 export function defineCommand<const Args extends ArgsDef>(definition: CommandDefinition<Args>): Command {
   return {
     help: async () => (await import("./render-help.ts")).renderHelp(definition),
-    run: (raw, interruption) => definition.run(parseArguments(raw, definition.args), interruption),
+    run: (raw, interruption) => definition.run(parseArguments(raw, definition.args, definition.many), interruption),
   };
 }

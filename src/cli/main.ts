@@ -46,7 +46,7 @@ function commandList(): string {
 }
 
 function overview(): string {
-  const commands = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(6)}${summary}\n`);
+  const commands = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}\n`);
   return `Moves data between local processes, as fast as the machine allows (millrace ${version()})
 
 USAGE millrace COMMAND [OPTIONS] [ARGUMENTS]

@@ -10,6 +10,7 @@ import { UsageError } from "./usage-error.ts";
 export function parseArguments<const Args extends ArgsDef>(
   raw: readonly string[],
   definitions: Args,
+  many = false,
 ): ParsedArgs<Args> {
   const parsed = parse(raw, definitions);
   const optionNames = namesOfOptions(definitions);
@@ -23,7 +24,7 @@ export function parseArguments<const Args extends ArgsDef>(
     if (type === "string") checkValue(raw, name, parsed[name]);
   }
   const surplus = parsed._[positionals.length];
-  if (surplus !== undefined) throw new UsageError(`There is an argument too many: "${surplus}"`);
+  if (surplus !== undefined && !many) throw new UsageError(`There is an argument too many: "${surplus}"`);
   return parsed;
 }
 
@@ -42,6 +43,8 @@ function namesOfOptions(definitions: ArgsDef): Set<string> {
   for (const [name, definition] of Object.entries(definitions)) {
     if (definition.type === "positional") continue;
     names.add(name);
+    // citty gives `dry-run` also as dryRun
+    names.add(name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()));
     if ("alias" in definition) for (const alias of [definition.alias ?? []].flat()) names.add(alias);
   }
   return names;

@@ -23,7 +23,7 @@ export const TRANSFER_ARGS = {
   },
   capacity: { type: "string", valueHint: "SIZE", description: "Room of the ring or pipe: 64k, 1m" },
   type: { type: "string", valueHint: "N", description: "sysv: the type of the messages" },
-  fragments: { type: "boolean", description: "sysv: long messages in pieces; both ends have to ask for it" },
+  fragments: { type: "boolean", description: "sysv:, mq: long messages in pieces; both ends have to ask for it" },
   json: { type: "boolean", description: "Figures as a JSON object on standard error" },
   progress: {
     type: "boolean",

@@ -1,14 +1,25 @@
-import { FUTEX_WAIT, FUTEX_WAKE, SYS_futex, TIMESPEC } from "./abi/current.ts";
+import {
+  FUTEX_BITSET_MATCH_ANY,
+  FUTEX_WAIT,
+  FUTEX_WAIT_BITSET,
+  FUTEX_WAKE,
+  FUTEX_WAKE_BITSET,
+  SYS_futex,
+} from "./abi/current.ts";
 import { EAGAIN, EINTR, ETIMEDOUT } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
 import { checkInt32, checkSize, checkTimeout, checkWord } from "./check.ts";
-import { scratch, scratchAddress } from "./scratch.ts";
-import { setMember } from "./struct.ts";
 import { failedCall, lastErrno, SystemError } from "./system-error.ts";
+import { interval, isForEver } from "./timespec.ts";
 
 const calls = lazyBind({
   // long syscall(long number, uint32_t *uaddr, int futex_op, uint32_t val, const struct timespec *timeout)
   syscall: { parameters: ["i64", "pointer", "i32", "i32", "pointer"], result: "i32" },
+});
+
+const bitsetCalls = lazyBind({
+  // the same, with uint32_t *uaddr2, uint32_t val3
+  syscall: { parameters: ["i64", "pointer", "i32", "i32", "pointer", "pointer", "i32"], result: "i32" },
 });
 
 /** Why {@link futexWait} returned. */
@@ -31,20 +42,34 @@ export function futexWait(address: number, expected: number, timeout = Number.PO
   checkSize("address", address);
   checkWord("expected", expected);
   checkTimeout(timeout);
-  let timespec = 0;
-  // longer than a century is for ever
-  if (timeout < 2 ** 42) {
-    const seconds = Math.floor(timeout / 1000);
-    setMember(scratch, TIMESPEC.tv_sec, seconds);
-    setMember(scratch, TIMESPEC.tv_nsec, Math.floor((timeout - seconds * 1000) * 1e6));
-    timespec = scratchAddress();
-  }
-  if (calls().syscall(SYS_futex, address, FUTEX_WAIT, expected | 0, timespec) === 0) return "woken";
-  const errno = lastErrno();
-  if (errno === EAGAIN) return "changed";
-  if (errno === ETIMEDOUT) return "timeout";
-  if (errno === EINTR) return "woken";
-  throw new SystemError("futex", errno);
+  const timespec = isForEver(timeout) ? 0 : interval(timeout);
+  return outcome(calls().syscall(SYS_futex, address, FUTEX_WAIT, expected | 0, timespec));
+}
+
+/**
+ * `syscall(SYS_futex, uaddr, FUTEX_WAIT_BITSET, expected, end, NULL, bitset)` — {@link futexWait} up to a moment, so that a wait that
+ * is begun again ends at the same time, and only for the wakes that have a bit of `bitset`; {@link futexWake} has all.
+ *
+ * @param end milliseconds of `CLOCK_MONOTONIC`, as `clockGettime` gives, also fractions; `Infinity` waits for ever
+ * @param bitset 32 bits, not 0
+ * @returns as {@link futexWait}
+ * @throws {SystemError} `EFAULT` nothing is mapped there
+ * @throws {SystemError} `EINVAL` not a multiple of 4, or a bitset of 0
+ * @see https://man7.org/linux/man-pages/man2/FUTEX_WAIT_BITSET.2const.html
+ */
+export function futexWaitBitset(
+  address: number,
+  expected: number,
+  end: number = Number.POSITIVE_INFINITY,
+  bitset: number = FUTEX_BITSET_MATCH_ANY,
+): FutexResult {
+  checkSize("address", address);
+  checkWord("expected", expected);
+  checkTimeout(end);
+  checkWord("bitset", bitset);
+  const timespec = isForEver(end) ? 0 : interval(end);
+  const result = bitsetCalls().syscall(SYS_futex, address, FUTEX_WAIT_BITSET, expected | 0, timespec, 0, bitset | 0);
+  return outcome(result);
 }
 
 /**
@@ -63,4 +88,32 @@ export function futexWake(address: number, count: number): number {
   const woken: number = calls().syscall(SYS_futex, address, FUTEX_WAKE, count, 0);
   if (woken < 0) throw failedCall("futex");
   return woken;
+}
+
+/**
+ * `syscall(SYS_futex, uaddr, FUTEX_WAKE_BITSET, count, NULL, NULL, bitset)` — {@link futexWake} for those whose
+ * {@link futexWaitBitset} has a bit of `bitset`; {@link futexWait} has all.
+ *
+ * @param bitset 32 bits, not 0
+ * @returns how many were woken
+ * @throws {SystemError} `EFAULT` nothing is mapped there
+ * @throws {SystemError} `EINVAL` not a multiple of 4, or a bitset of 0
+ * @see https://man7.org/linux/man-pages/man2/FUTEX_WAKE_BITSET.2const.html
+ */
+export function futexWakeBitset(address: number, count: number, bitset: number): number {
+  checkSize("address", address);
+  checkInt32("count", count);
+  checkWord("bitset", bitset);
+  const woken: number = bitsetCalls().syscall(SYS_futex, address, FUTEX_WAKE_BITSET, count, 0, 0, bitset | 0);
+  if (woken < 0) throw failedCall("futex");
+  return woken;
+}
+
+function outcome(result: number): FutexResult {
+  if (result === 0) return "woken";
+  const errno = lastErrno();
+  if (errno === EAGAIN) return "changed";
+  if (errno === ETIMEDOUT) return "timeout";
+  if (errno === EINTR) return "woken";
+  throw new SystemError("futex", errno);
 }

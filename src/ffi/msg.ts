@@ -23,6 +23,8 @@ export const MSG_TEXT_OFFSET: number = MSGBUF.mtext.offset;
 
 /** What the kernel tells of a queue: `struct msqid_ds`. */
 export interface MessageQueueStatus {
+  /** 32 bits, signed; 0 (`IPC_PRIVATE`) when no key finds the queue. */
+  key: number;
   /** User and group of the owner. */
   uid: number;
   gid: number;
@@ -174,6 +176,7 @@ export function messageType(message: DataView): number {
 export function msgctlStat(queue: number): MessageQueueStatus {
   msgctl(queue, IPC_STAT);
   return {
+    key: getMember(scratch, MSQID_DS.msg_perm___key),
     uid: getMember(scratch, MSQID_DS.msg_perm_uid),
     gid: getMember(scratch, MSQID_DS.msg_perm_gid),
     cuid: getMember(scratch, MSQID_DS.msg_perm_cuid),

@@ -28,6 +28,11 @@ const calls = lazyBind({
   pthread_cond_broadcast: { parameters: ["pointer"], result: "i32" },
 });
 
+// glibc before 2.30 has none
+const clockCalls = lazyBind({
+  pthread_cond_clockwait: { parameters: ["pointer", "pointer", "i32", "pointer"], result: "i32" },
+});
+
 /**
  * `int pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)` — Makes a condition, shared between processes, in
  * memory of `PTHREAD_COND.sizeof` bytes.
@@ -100,6 +105,27 @@ export function pthreadCondTimedwait(
   if (isForEver(timeout)) return pthreadCondWait(cond, mutex);
   const until = deadline(clock, timeout);
   return outcome("pthread_cond_timedwait", calls().pthread_cond_timedwait(cond, mutex, until));
+}
+
+/**
+ * `int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock, const struct timespec *abstime)` —
+ * {@link pthreadCondTimedwait} by a clock of the caller's, whichever one the condition was made with.
+ *
+ * @param clock `CLOCK_MONOTONIC` or `CLOCK_REALTIME`
+ * @param timeout milliseconds, also fractions; `Infinity` waits for ever
+ * @returns 0, {@link OWNER_DIED} of the mutex, or {@link TIMED_OUT}; this thread has the mutex in all cases
+ * @throws {SystemError} `EINVAL` another clock, or as {@link pthreadCondWait}
+ * @throws {IpcError} `IPC_UNSUPPORTED` glibc is older than 2.30
+ * @see https://sourceware.org/glibc/manual/latest/html_node/Waiting-with-Explicit-Clocks.html
+ */
+export function pthreadCondClockwait(cond: number, mutex: number, clock: number, timeout: number): number {
+  checkSize("cond", cond);
+  checkSize("mutex", mutex);
+  checkInt32("clock", clock);
+  checkTimeout(timeout);
+  if (isForEver(timeout)) return pthreadCondWait(cond, mutex);
+  const until = deadline(clock, timeout);
+  return outcome("pthread_cond_clockwait", clockCalls().pthread_cond_clockwait(cond, mutex, clock, until));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { CLOCK_REALTIME, PTHREAD_PROCESS_SHARED } from "./abi/current.ts";
 import { EBUSY, ETIMEDOUT } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
-import { checkSize, checkTimeout } from "./check.ts";
+import { checkInt32, checkSize, checkTimeout } from "./check.ts";
 import { TIMED_OUT, WOULD_BLOCK } from "./results.ts";
 import { scratch } from "./scratch.ts";
 import { SystemError } from "./system-error.ts";
@@ -27,6 +27,12 @@ const calls = lazyBind({
   pthread_rwlock_trywrlock: { parameters: ["pointer"], result: "i32" },
   pthread_rwlock_timedwrlock: { parameters: ["pointer", "pointer"], result: "i32" },
   pthread_rwlock_unlock: { parameters: ["pointer"], result: "i32" },
+});
+
+// glibc before 2.30 has none
+const clockCalls = lazyBind({
+  pthread_rwlock_clockrdlock: { parameters: ["pointer", "i32", "pointer"], result: "i32" },
+  pthread_rwlock_clockwrlock: { parameters: ["pointer", "i32", "pointer"], result: "i32" },
 });
 
 /**
@@ -105,6 +111,30 @@ export function pthreadRwlockTimedrdlock(rwlock: number, timeout: number): numbe
 }
 
 /**
+ * `int pthread_rwlock_clockrdlock(pthread_rwlock_t *rwlock, clockid_t clock, const struct timespec *abstime)` —
+ * {@link pthreadRwlockRdlock}, which waits at most so long by a clock.
+ *
+ * @param clock `CLOCK_MONOTONIC` or `CLOCK_REALTIME`
+ * @param timeout milliseconds, also fractions; `Infinity` waits for ever
+ * @returns 0, or {@link TIMED_OUT}
+ * @throws {SystemError} `EINVAL` another clock, or as {@link pthreadRwlockRdlock}
+ * @throws {IpcError} `IPC_UNSUPPORTED` glibc is older than 2.30
+ * @see https://sourceware.org/glibc/manual/latest/html_node/Waiting-with-Explicit-Clocks.html
+ */
+export function pthreadRwlockClockrdlock(rwlock: number, clock: number, timeout: number): number {
+  checkSize("rwlock", rwlock);
+  checkInt32("clock", clock);
+  checkTimeout(timeout);
+  if (isForEver(timeout)) {
+    pthreadRwlockRdlock(rwlock);
+    return 0;
+  }
+  const until = deadline(clock, timeout);
+  const errno = clockCalls().pthread_rwlock_clockrdlock(rwlock, clock, until);
+  return outcome("pthread_rwlock_clockrdlock", errno);
+}
+
+/**
  * `int pthread_rwlock_wrlock(pthread_rwlock_t *rwlock)` — Takes the lock to write, alone, and blocks the thread while anybody has it.
  *
  * @throws {SystemError} `EDEADLK` this thread has it to write
@@ -144,6 +174,30 @@ export function pthreadRwlockTimedwrlock(rwlock: number, timeout: number): numbe
   }
   const until = deadline(CLOCK_REALTIME, timeout);
   return outcome("pthread_rwlock_timedwrlock", calls().pthread_rwlock_timedwrlock(rwlock, until));
+}
+
+/**
+ * `int pthread_rwlock_clockwrlock(pthread_rwlock_t *rwlock, clockid_t clock, const struct timespec *abstime)` —
+ * {@link pthreadRwlockWrlock}, which waits at most so long by a clock.
+ *
+ * @param clock `CLOCK_MONOTONIC` or `CLOCK_REALTIME`
+ * @param timeout milliseconds, also fractions; `Infinity` waits for ever
+ * @returns 0, or {@link TIMED_OUT}
+ * @throws {SystemError} `EINVAL` another clock, or as {@link pthreadRwlockWrlock}
+ * @throws {IpcError} `IPC_UNSUPPORTED` glibc is older than 2.30
+ * @see https://sourceware.org/glibc/manual/latest/html_node/Waiting-with-Explicit-Clocks.html
+ */
+export function pthreadRwlockClockwrlock(rwlock: number, clock: number, timeout: number): number {
+  checkSize("rwlock", rwlock);
+  checkInt32("clock", clock);
+  checkTimeout(timeout);
+  if (isForEver(timeout)) {
+    pthreadRwlockWrlock(rwlock);
+    return 0;
+  }
+  const until = deadline(clock, timeout);
+  const errno = clockCalls().pthread_rwlock_clockwrlock(rwlock, clock, until);
+  return outcome("pthread_rwlock_clockwrlock", errno);
 }
 
 /**

@@ -1,12 +1,23 @@
-import { SFD_CLOEXEC, SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGINFO, SIGNALFD_SIGINFO, SIGSET } from "./abi/current.ts";
+import {
+  SFD_CLOEXEC,
+  SI_QUEUE,
+  SIG_BLOCK,
+  SIG_SETMASK,
+  SIG_UNBLOCK,
+  SIGINFO,
+  SIGNALFD_SIGINFO,
+  SIGSET,
+  SYS_rt_tgsigqueueinfo,
+} from "./abi/current.ts";
 import { EAGAIN, EINTR } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
 import { checkInt32, checkTimeout } from "./check.ts";
 import { read } from "./fd.ts";
+import { getpid, getuid } from "./ids.ts";
 import { INTERRUPTED, WOULD_BLOCK } from "./results.ts";
 import { scratch, scratchAddress } from "./scratch.ts";
 import { fillSignalSet, readSignalSet } from "./signal-set.ts";
-import { getMember } from "./struct.ts";
+import { clear, getMember, setMember } from "./struct.ts";
 import { failedCall, lastErrno, SystemError } from "./system-error.ts";
 import { interval, isForEver } from "./timespec.ts";
 
@@ -24,6 +35,11 @@ const calls = lazyBind({
   sigtimedwait: { parameters: ["pointer", "pointer", "pointer"], result: "i32" },
   sigwaitinfo: { parameters: ["pointer", "pointer"], result: "i32" },
   signalfd: { parameters: ["i32", "pointer", "i32"], result: "i32" },
+});
+
+// glibc has no function for it
+const threadCalls = lazyBind({
+  syscall: { parameters: ["i64", "i32", "i32", "i32", "pointer"], result: "i32" },
 });
 
 /** A signal that was taken: what `siginfo_t` tells. */
@@ -55,6 +71,35 @@ export function sigqueue(pid: number, signal: number, value: number): void {
   checkInt32("signal", signal);
   checkInt32("value", value);
   if (calls().sigqueue(pid, signal, value) !== 0) throw failedCall("sigqueue");
+}
+
+/**
+ * `int rt_tgsigqueueinfo(pid_t tgid, pid_t tid, int sig, siginfo_t *info)` — Sends a signal and a number to one thread, as {@link sigqueue}
+ * does to a process. One thread takes its signals in their order, which several threads of a process do not.
+ *
+ * @param tgid the process
+ * @param tid the thread; the main thread has the id of the process
+ * @param value from -2^31 to 2^31 - 1
+ * @throws {SystemError} `EAGAIN` too many signals wait (`RLIMIT_SIGPENDING`)
+ * @throws {SystemError} `EINVAL` no such signal, or not a positive id
+ * @throws {SystemError} `EPERM` another user's process
+ * @throws {SystemError} `ESRCH` no such thread in that process
+ * @see https://man7.org/linux/man-pages/man2/rt_sigqueueinfo.2.html
+ */
+export function rtTgsigqueueinfo(tgid: number, tid: number, signal: number, value: number): void {
+  checkInt32("tgid", tgid);
+  checkInt32("tid", tid);
+  checkInt32("signal", signal);
+  checkInt32("value", value);
+  const [pid, uid] = [getpid(), getuid()];
+  clear(scratch, SIGINFO.sizeof);
+  setMember(scratch, SIGINFO.si_signo, signal);
+  setMember(scratch, SIGINFO.si_code, SI_QUEUE);
+  setMember(scratch, SIGINFO.si_pid, pid);
+  setMember(scratch, SIGINFO.si_uid, uid);
+  setMember(scratch, SIGINFO.si_value_sival_int, value);
+  if (threadCalls().syscall(SYS_rt_tgsigqueueinfo, tgid, tid, signal, scratchAddress()) !== 0)
+    throw failedCall("rt_tgsigqueueinfo");
 }
 
 /**

@@ -43,12 +43,19 @@ const calls = lazyBind({
   waitpid: { parameters: ["i32", "buffer", "i32"], result: "i32" },
 });
 
+// since glibc 2.29
+const chdirCalls = lazyBind({
+  posix_spawn_file_actions_addchdir_np: { parameters: ["pointer", "buffer"], result: "i32" },
+});
+
 /** What happens to the descriptors of a child before its program begins, one after the other. */
 export type FileAction =
   /** `to` becomes a copy of `from`, open in the program, also when both are the same. */
   | { action: "dup2"; from: number; to: number }
   | { action: "close"; fd: number }
-  | { action: "open"; fd: number; path: string; flags: number; mode?: number };
+  | { action: "open"; fd: number; path: string; flags: number; mode?: number }
+  /** Changes the folder in which later actions find relative paths, and the program begins; glibc 2.29 or newer. */
+  | { action: "chdir"; path: string };
 
 /** How a child starts. */
 export interface SpawnOptions {
@@ -193,8 +200,13 @@ function addFileAction(c: Record<string, NativeFunction>, actions: number, actio
     checkUint32("mode", mode);
     const errno = c.posix_spawn_file_actions_addopen?.(actions, fd, cString(path), flags, mode);
     check("posix_spawn_file_actions_addopen", errno);
+  } else if (action.action === "chdir") {
+    const errno = chdirCalls().posix_spawn_file_actions_addchdir_np(actions, cString(action.path));
+    check("posix_spawn_file_actions_addchdir_np", errno);
   } else {
-    throw new TypeError(`A file action is ${JSON.stringify(action)}, but must be of "dup2", "close" or "open"`);
+    throw new TypeError(
+      `A file action is ${JSON.stringify(action)}, but must be of "dup2", "close", "open" or "chdir"`,
+    );
   }
 }
 

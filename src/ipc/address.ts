@@ -1,11 +1,19 @@
 import { resolve } from "node:path";
+import { projectId } from "../objects/sysv-key.ts";
 import { DEFAULT_SCHEME } from "./recommended.ts";
 
 /** What stands before the colon of an address. */
 export type Scheme = ParsedAddress["scheme"];
 
 /** An address taken apart and checked. `text` is its canonical form, which parses to the same address again. */
-export type ParsedAddress = RingAddress | PipeAddress | FifoAddress | SysvAddress | MemoryAddress;
+export type ParsedAddress =
+  | RingAddress
+  | PipeAddress
+  | FifoAddress
+  | SysvAddress
+  | MqAddress
+  | UnixAddress
+  | MemoryAddress;
 
 /** `ring:NAME` */
 export interface RingAddress {
@@ -36,6 +44,22 @@ export interface SysvAddress {
   readonly key: number | { readonly path: string; readonly id: number };
 }
 
+/** `mq:/NAME` */
+export interface MqAddress {
+  readonly scheme: "mq";
+  readonly text: string;
+  /** With its slash. */
+  readonly name: string;
+}
+
+/** `unix:PATH`, or `unix:@NAME` for an abstract name, which no file stands for; a relative path is absolute from here on */
+export interface UnixAddress {
+  readonly scheme: "unix";
+  readonly text: string;
+  /** As system calls take it: an absolute path, or `"\0"` and the abstract name. */
+  readonly socket: string;
+}
+
 /** `memory:NAME` */
 export interface MemoryAddress {
   readonly scheme: "memory";
@@ -47,6 +71,12 @@ export interface MemoryAddress {
 const MAX_NAME_LENGTH = 200;
 const MAX_PATH_BYTES = 4095;
 const MAX_PATH_PART_BYTES = 255;
+/** What a file name takes, less what the name of the presence object adds. */
+const MAX_QUEUE_NAME_BYTES = 250;
+/** What fits into `sun_path` with the NUL at its end. */
+const MAX_SOCKET_PATH_BYTES = 107;
+/** The same less the two bytes that the name of a waiting sender adds. */
+const MAX_ABSTRACT_NAME_BYTES = 105;
 
 /** One line per scheme: how the part behind the colon is read, and what it looks like in an error message. */
 const PARSERS: { readonly [S in Scheme]: Parser<Extract<ParsedAddress, { scheme: S }>> } = {
@@ -54,6 +84,8 @@ const PARSERS: { readonly [S in Scheme]: Parser<Extract<ParsedAddress, { scheme:
   pipe: { form: "pipe:FD", parse: parsePipe },
   fifo: { form: "fifo:/PATH", parse: parseFifo },
   sysv: { form: "sysv:KEY", parse: parseSysv },
+  mq: { form: "mq:/NAME", parse: parseMq },
+  unix: { form: "unix:/PATH", parse: parseUnix },
   memory: {
     form: "memory:NAME",
     parse: (rest) => ({ scheme: "memory", text: `memory:${rest}`, name: name("memory", rest) }),
@@ -84,6 +116,17 @@ export function parseAddress(address: string): ParsedAddress {
   const scheme = address.slice(0, colon);
   if (!isScheme(scheme)) throw unknownScheme(address, scheme);
   return PARSERS[scheme].parse(address.slice(colon + 1));
+}
+
+/**
+ * The same for what only listens or connects on unix sockets.
+ *
+ * @throws {TypeError | RangeError} when it is not an address, or one of another scheme
+ */
+export function unixAddress(address: string): UnixAddress {
+  const parsed = parseAddress(address);
+  if (parsed.scheme === "unix") return parsed;
+  throw new RangeError(`${quote(address)} is no unix socket: write "unix:/PATH", or "unix:@NAME" for an abstract name`);
 }
 
 function isScheme(text: string): text is Scheme {
@@ -164,11 +207,51 @@ function parseSysv(rest: string): SysvAddress {
   return { scheme: "sysv", text: `sysv:0x${unsigned.toString(16)}`, key: unsigned };
 }
 
-/** `ftok` uses the low 8 bits; C programs give a number or a letter. */
-function projectId(text: string): number | undefined {
-  if (/^[!-/:-~]$/.test(text)) return text.charCodeAt(0);
-  const id = Number(text);
-  return /^\d+$/.test(text) && id >= 1 && id <= 255 ? id : undefined;
+function parseMq(rest: string): MqAddress {
+  const name = rest.slice(1);
+  const { length } = new TextEncoder().encode(name);
+  const wrong = !rest.startsWith("/")
+    ? "does not begin with a slash"
+    : name === "" || name === "." || name === ".."
+      ? "is no name"
+      : /[/\0]/.test(name)
+        ? `holds another ${name.includes("/") ? "slash" : "NUL character"}`
+        : length > MAX_QUEUE_NAME_BYTES
+          ? `has ${length} bytes`
+          : undefined;
+  if (wrong === undefined) return { scheme: "mq", text: `mq:${rest}`, name: rest };
+  throw new RangeError(
+    `The name ${quote(rest)} of an mq: channel ${wrong}: it is a slash and 1 to ${MAX_QUEUE_NAME_BYTES} bytes without slash, such as "mq:/frames"`,
+  );
+}
+
+function parseUnix(rest: string): UnixAddress {
+  if (rest.startsWith("@")) return parseAbstract(rest.slice(1));
+  const path = checkedPath("unix:", rest);
+  const { length } = new TextEncoder().encode(path);
+  if (length > MAX_SOCKET_PATH_BYTES) {
+    throw new RangeError(
+      `The path ${quote(path)} of a unix: channel has ${length} bytes, but a socket's path has at most ` +
+        `${MAX_SOCKET_PATH_BYTES}: use a shorter folder, or an abstract name such as "unix:@frames"`,
+    );
+  }
+  return { scheme: "unix", text: `unix:${path}`, socket: path };
+}
+
+function parseAbstract(name: string): UnixAddress {
+  const { length } = new TextEncoder().encode(name);
+  const wrong =
+    name === ""
+      ? "is empty"
+      : name.includes("\0")
+        ? "holds a NUL character"
+        : length > MAX_ABSTRACT_NAME_BYTES
+          ? `has ${length} bytes`
+          : undefined;
+  if (wrong === undefined) return { scheme: "unix", text: `unix:@${name}`, socket: `\0${name}` };
+  throw new RangeError(
+    `The abstract name ${quote(name)} of a unix: channel ${wrong}: such a name is 1 to ${MAX_ABSTRACT_NAME_BYTES} bytes without NUL`,
+  );
 }
 
 function checkedPath(scheme: string, path: string): string {

@@ -186,6 +186,7 @@ function attachOpened(
     const presence = new Presence({ name, side, region, capacity, created, path, segment, bell, peerBell });
     enter(presence);
     unlock(segment, SETUP_BYTE, 1);
+    presence.own();
     return presence;
   } catch (error) {
     region?.close();

@@ -3,6 +3,7 @@ import { IpcError } from "../errors.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../ffi/abi/current.ts";
 import { getPipeSize } from "../ffi/fcntl.ts";
 import { close, read } from "../ffi/fd.ts";
+import { fionread } from "../ffi/ioctl.ts";
 import { forgetFd, waitForFd } from "../ffi/off-thread/reactor.ts";
 import { pollOne } from "../ffi/poll.ts";
 import { WOULD_BLOCK } from "../ffi/results.ts";
@@ -138,7 +139,7 @@ export class ByteStream implements Link {
 
   stats(): LinkStats {
     return {
-      backlogBytes: undefined,
+      backlogBytes: this.#closed ? undefined : fionread(this.#fd),
       capacityBytes: this.#closed ? undefined : getPipeSize(this.#fd),
       stalls: this.#stalls,
       wakes: 0,

@@ -323,6 +323,31 @@ export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<V
   }
 
   /**
+   * Sends a copy of an open descriptor, in order with the messages, where `supports.descriptors` is true (`unix:`). When it resolves, the
+   * copy is on its way, and this process may close its own.
+   *
+   * @param fd an open descriptor of this process, which stays the caller's
+   * @throws {IpcError} `IPC_UNSUPPORTED` where descriptors cannot be sent; `IPC_LIMIT` when too many are on their way; else as `send()`
+   * @throws {SystemError} `EBADF` when it is not open
+   * @see https://man7.org/linux/man-pages/man7/unix.7.html
+   */
+  sendDescriptor(fd: number, options?: WaitOptions): Promise<void> {
+    return this.#sending === undefined ? this.#wrongSide("sendDescriptor") : this.#sending.sendDescriptor(fd, options);
+  }
+
+  /**
+   * Receives a descriptor; waits while nothing is there. Messages in front of it have to be received first: with a message next, this is
+   * `IPC_UNSUPPORTED`, and so is `receive()` with a descriptor next. Neither takes anything away.
+   *
+   * @returns a descriptor of this process, closed in its children, which the caller has to close; `undefined` at the end
+   * @throws {IpcError} `IPC_UNSUPPORTED`; `IPC_LIMIT` when this process may open no more, and the descriptor is lost; else as `receive()`
+   */
+  receiveDescriptor(options?: WaitOptions): Promise<number | undefined> {
+    const receiving = this.#receiving;
+    return receiving === undefined ? this.#wrongSide("receiveDescriptor") : receiving.receiveDescriptor(options);
+  }
+
+  /**
    * Iterates over arrays of messages: each time all that are there, and at least one. Much faster for small messages than one at a time.
    * `timeout` is for each batch.
    */
@@ -333,8 +358,12 @@ export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<V
     if (!Number.isInteger(max) || max < 1)
       throw new RangeError(`batches() got max ${max}, but it must be a whole number from 1`);
     receiving.checkOpen("batches()");
-    const next = () => receiving.receiveBatch("batches()", max, options);
-    return new ChannelIterator<Value[]>(receiving, next, (batch) => (batch as Value[]).length === 0);
+    const take = () => {
+      receiving.checkOpen("batches()", options);
+      return receiving.takeBatchNow(max);
+    };
+    const wait = () => receiving.receiveBatch("batches()", max, options);
+    return new ChannelIterator<Value[]>(receiving, take, wait, (batch) => (batch as Value[]).length === 0);
   }
 
   /** Iterates over the messages up to the end. Leaving the loop takes no message with it and does not close the channel. */
@@ -343,6 +372,7 @@ export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<V
     receiving.checkOpen("for await");
     return new ChannelIterator<Value>(
       receiving,
+      () => receiving.takeNow(),
       () => receiving.receive(),
       (value) => value === undefined,
     );

@@ -14,6 +14,8 @@ const OPTIONS_OF: Readonly<Record<Scheme, readonly OptionName[]>> = {
   pipe: ["capacity", "framing"],
   fifo: ["capacity", "framing", "mode", "wait"],
   sysv: ["type", "fragments", "mode"],
+  mq: ["capacity", "priority", "fragments", "mode"],
+  unix: ["capacity", "framing", "mode", "otherUsers"],
   memory: ["capacity"],
 };
 
@@ -21,6 +23,8 @@ const FRAMINGS = ["length", "lines", "raw"];
 /** The largest a ring can be; a pipe's own limit is lower. */
 const MAX_CAPACITY = 2 ** 28;
 const MAX_TYPE = 2 ** 31 - 1;
+/** As the kernel has it: MQ_PRIO_MAX less 1. */
+const MAX_PRIORITY = 32_767;
 
 const CHECKS: { readonly [Name in OptionName]-?: (value: NonNullable<ChannelOptions[Name]>) => void } = {
   capacity: (value) => checkNumber("capacity", value, 1, MAX_CAPACITY, "bytes"),
@@ -30,10 +34,12 @@ const CHECKS: { readonly [Name in OptionName]-?: (value: NonNullable<ChannelOpti
   },
   codec: checkCodec,
   type: (value) => checkNumber("type", value, -MAX_TYPE, MAX_TYPE, "a message type"),
+  priority: (value) => checkNumber("priority", value, 0, MAX_PRIORITY, "a message priority"),
   fragments: (value) => checkBoolean("fragments", value),
   maxMessageBytes: (value) => checkNumber("maxMessageBytes", value, 0, 2 ** 32 - 2, "bytes"),
   mode: (value) => checkNumber("mode", value, 0, 0o777, "permission bits"),
   wait: (value) => checkBoolean("wait", value),
+  otherUsers: (value) => checkBoolean("otherUsers", value),
   signal: checkSignal,
   timeout: checkTimeout,
 };

@@ -61,6 +61,14 @@ export interface Link {
   /** Ends the use of the peeked message, which is received with that. */
   release?(): void;
 
+  /** Sends a copy of an open descriptor, in order with the messages, where `supports.descriptors`; false when there is no room. */
+  trySendDescriptor?(fd: number): boolean;
+  /**
+   * The next item, if it is a descriptor; `undefined` when nothing is there, `null` at the end. A message in its place stays there, and
+   * the call throws `IPC_UNSUPPORTED`; so does `tryRead` with a descriptor in the place of a message.
+   */
+  tryReadDescriptor?(): number | undefined | null;
+
   ready(direction: Direction, signal: AbortSignal | undefined): Promise<void>;
   readySync(direction: Direction, timeout: number): boolean;
 
@@ -117,6 +125,8 @@ export interface Supports {
   readonly peerPid: boolean;
   /** Messages of zero bytes. */
   readonly emptyMessages: boolean;
+  /** `sendDescriptor` and `receiveDescriptor`; missing means false. */
+  readonly descriptors?: boolean;
 }
 
 /** What is known of the other end. */

@@ -5,11 +5,13 @@ export type { ChildEnd } from "./adapters/pipe.ts";
 export type {
   FifoAddress,
   MemoryAddress,
+  MqAddress,
   ParsedAddress,
   PipeAddress,
   RingAddress,
   Scheme,
   SysvAddress,
+  UnixAddress,
 } from "./address.ts";
 export { parseAddress, SCHEMES } from "./address.ts";
 export type {
@@ -26,3 +28,5 @@ export type { Bytes } from "./codec-bytes.ts";
 export type { Direction, Link, LinkStats, Peer, Side, Supports, WriteResult } from "./link.ts";
 export { BEGUN, FULL, TAKEN } from "./link.ts";
 export type { ChannelOptions, Codec, Framing } from "./options.ts";
+export { UnixConnection, type UnixConnectionOptions } from "./unix-connection.ts";
+export { UnixServer, type UnixServerOptions } from "./unix-server.ts";

@@ -1,6 +1,6 @@
 /** Options of `Channel.sender` and `Channel.receiver`. An option that the kind of channel has no use for is a `TypeError`. */
 export interface ChannelOptions {
-  /** `ring:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity. */
+  /** `ring:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity; `unix:` the sender's buffer; `mq:` bytes in all messages, when the queue is made. */
   capacity?: number;
   /** `pipe:`, `fifo:`, `unix:` how messages lie in the byte stream; default `"length"`. */
   framing?: Framing;
@@ -8,7 +8,9 @@ export interface ChannelOptions {
   codec?: "bytes" | "text" | "json" | "v8" | Codec<unknown>;
   /** `sysv:` the message type: what a sender writes (default 1), what a receiver takes (default 0, any; negative as of msgrcv(2)). */
   type?: number;
-  /** `sysv:` send messages past the kernel's limit in pieces; both ends have to ask for it. */
+  /** `mq:` the priority of what a sender sends, from 0 (the default) to 32767; the receiver takes the highest first. */
+  priority?: number;
+  /** `sysv:`, `mq:` send messages past the kernel's limit in pieces; both ends have to ask for it. */
   fragments?: boolean;
   /** The longest message that a receiver accepts, in bytes; a longer one is `IPC_TOO_LARGE`. Default 256 MiB. */
   maxMessageBytes?: number;
@@ -16,6 +18,8 @@ export interface ChannelOptions {
   mode?: number;
   /** `fifo:` false: do not wait for the other side at opening, as with O_NONBLOCK (a sender without reader is `ENXIO`). Default true. */
   wait?: boolean;
+  /** `unix:` true: take a peer that another user runs. Default false: such a peer is refused. */
+  otherUsers?: boolean;
   /** Ends the opening, where opening waits. */
   signal?: AbortSignal;
   /** Longest time to open in milliseconds, where opening waits. */

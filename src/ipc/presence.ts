@@ -3,6 +3,7 @@ import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../ffi/abi/current.ts";
 import { close, open, read, write } from "../ffi/fd.ts";
 import { lockWait, queryLock } from "../ffi/lock.ts";
 import type { Region } from "../memory/region.ts";
+import { type Ownership, own } from "../objects/own.ts";
 import {
   HEAD_OFFSET,
   OWNER_WORDS_OFFSET,
@@ -52,6 +53,8 @@ export class Presence {
   readonly capacity: number;
   /** True when this end made the object. */
   readonly created: boolean;
+  /** How this end leaves when the process ends without closing it: as one that dies, but for what nobody will miss. */
+  leaveAtExit: () => void = () => this.abandon();
 
   readonly #path: string;
   readonly #segment: number;
@@ -62,6 +65,7 @@ export class Presence {
   readonly #peerBefore: PeerState;
   #bell: number;
   #open = true;
+  #ownership: Ownership | undefined;
 
   /** Use `attachPresence`. Called under the setup lock with both bells open. */
   constructor(parts: PresenceParts) {
@@ -152,6 +156,11 @@ export class Presence {
     Atomics.store(this.#words, header + stateWord(this.side), STATE_ATTACHED);
   }
 
+  /** From now on the object goes with the process, when nobody else is there. Called when the end is taken. */
+  own(): void {
+    this.#ownership = own("ring", this.#path, () => this.leaveAtExit());
+  }
+
   /** Rings the other end's bell. A full bell is rung already. */
   ringPeer(): void {
     write(this.#peerBell, ONE_BYTE);
@@ -214,6 +223,7 @@ export class Presence {
     close(this.#peerBell);
     // drops the locks with it
     close(this.#segment);
+    this.#ownership?.release();
   }
 
   /** Whether nobody will miss the object. */

@@ -2,6 +2,7 @@ import { IpcError } from "../errors.ts";
 import type { WaitOptions } from "../wait/wait-options.ts";
 import { abortedError, checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
 import type { Link } from "./link.ts";
+import { noDescriptors } from "./no-descriptors.ts";
 import type { Codec } from "./options.ts";
 import { Pause } from "./pause.ts";
 import { closedError, type Turn, Turns, WAIT } from "./turns.ts";
@@ -60,6 +61,22 @@ export class Receiving {
     }
   }
 
+  /** The next value, `undefined` at the end, `WAIT` when the caller has to wait for it or for the event loop. */
+  takeNow(): unknown {
+    if (!this.turns.idle || this.#pause.isNext) return WAIT;
+    const value = this.#take();
+    if (value !== WAIT) this.#pause.due();
+    return value;
+  }
+
+  /** The same for what {@link receiveBatch} gives. */
+  takeBatchNow(max: number): unknown[] | typeof WAIT {
+    if (!this.turns.idle || this.#pause.isNext) return WAIT;
+    const values = this.#takeMany(max);
+    if (values !== WAIT) this.#pause.due();
+    return values;
+  }
+
   tryReceive(): unknown {
     this.checkOpen("tryReceive()");
     this.refuseWhileHeld("tryReceive()");
@@ -74,6 +91,21 @@ export class Receiving {
     this.refuseWhileHeld("receiveSync()");
     const value = this.turns.idle ? this.#take() : WAIT;
     return value === WAIT ? this.turns.waitSync(this.#valueTurn("receiveSync()"), options.timeout) : value;
+  }
+
+  /** The next item, which has to be a descriptor; `undefined` at the end. */
+  receiveDescriptor(options: WaitOptions = {}): Promise<number | undefined> {
+    try {
+      checkWaitOptions(options);
+      this.checkOpen("receiveDescriptor()", options);
+      if (this.#link.supports.descriptors !== true) throw noDescriptors("receiveDescriptor()", this.#link.address);
+      const attempt = () => this.#takeDescriptor();
+      const descriptor = this.turns.idle ? attempt() : WAIT;
+      if (descriptor !== WAIT) return Promise.resolve(descriptor);
+      return this.turns.wait({ call: "receiveDescriptor()", attempt }, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** At least one value and at most `max`, all that are there; none at the end. */
@@ -132,6 +164,13 @@ export class Receiving {
     return this.#decode(bytes);
   }
 
+  #takeDescriptor(): number | undefined | typeof WAIT {
+    if (this.#failure !== undefined) this.throwFailure();
+    const descriptor = this.#link.tryReadDescriptor?.();
+    if (descriptor === undefined) return WAIT;
+    return descriptor === null ? this.end() : descriptor;
+  }
+
   #takeMany(max: number): unknown[] | typeof WAIT {
     const first = this.#take();
     if (first === WAIT) return WAIT;
@@ -144,7 +183,8 @@ export class Receiving {
         values.push(value);
       }
     } catch (error) {
-      this.#failure = { error };
+      // a descriptor behind the last message: it stays where it is, so the next call meets it again
+      if (!(error instanceof IpcError && error.code === "IPC_UNSUPPORTED")) this.#failure = { error };
     }
     return values;
   }

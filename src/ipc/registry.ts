@@ -16,6 +16,8 @@ const ADAPTERS: { readonly [S in Scheme]: () => Promise<Adapter<Extract<ParsedAd
   pipe: () => import("./adapters/pipe.ts"),
   fifo: () => import("./adapters/fifo.ts"),
   sysv: () => import("./adapters/sysv.ts"),
+  mq: () => import("./adapters/mq.ts"),
+  unix: () => import("./adapters/unix.ts"),
   memory: () => import("./adapters/memory.ts"),
 };
 

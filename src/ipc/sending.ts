@@ -2,10 +2,17 @@ import { IpcError } from "../errors.ts";
 import type { WaitOptions } from "../wait/wait-options.ts";
 import { abortedError, checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
 import { BEGUN, type Link, TAKEN } from "./link.ts";
+import { noDescriptors } from "./no-descriptors.ts";
 import type { Codec } from "./options.ts";
 import { Pause } from "./pause.ts";
 import { DISPOSE_TIMEOUT } from "./recommended.ts";
 import { closedError, type Turn, Turns, WAIT } from "./turns.ts";
+
+function checkDescriptor(fd: unknown): void {
+  if (typeof fd !== "number") throw new TypeError(`The descriptor is ${String(fd)}, but must be a number`);
+  if (Number.isInteger(fd) && fd >= 0 && fd < 2 ** 31) return;
+  throw new RangeError(`The descriptor is ${fd}, but must be a whole number from 0 to 2147483647`);
+}
 
 /** A promise for the calls that were done at once; they share it. */
 const DONE: Promise<void> = Promise.resolve();
@@ -89,6 +96,21 @@ export class Sending {
     }
     this.uncork();
     this.turns.waitSync(this.#messageTurn("sendSync()", message, result === BEGUN), options.timeout);
+  }
+
+  /** Sends a copy of a descriptor in its turn. */
+  sendDescriptor(fd: number, options: WaitOptions = {}): Promise<void> {
+    try {
+      checkWaitOptions(options);
+      checkDescriptor(fd);
+      this.checkOpen("sendDescriptor()", options);
+      if (this.#link.supports.descriptors !== true) throw noDescriptors("sendDescriptor()", this.#link.address);
+      const attempt = () => (this.#link.trySendDescriptor?.(fd) ? undefined : WAIT);
+      if (this.turns.idle && attempt() === undefined) return DONE;
+      return this.turns.wait({ call: "sendDescriptor()", attempt }, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Offers a message to the link, or puts it behind the calls that wait; `undefined` when it was taken at once. */

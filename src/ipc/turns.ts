@@ -6,6 +6,9 @@ import type { Direction, Link } from "./link.ts";
 /** What a turn answers that has to wait for the transport. */
 export const WAIT: unique symbol = Symbol("wait");
 
+/** What calls wait for: a link, or an object that waits like one. */
+export type Waitable = Pick<Link, "address" | "ready" | "readySync">;
+
 /** One call that waits, such as a `send()` while the transport is full. */
 export interface Turn<Result> {
   /** Names the call in errors, such as `send()`. */
@@ -37,14 +40,14 @@ const LONGEST_TIMER = 2 ** 31 - 1;
  * While a claim or a peek is `held`, the calls behind it stay in the queue and nothing waits for the transport.
  */
 export class Turns {
-  readonly #link: Link;
+  readonly #link: Waitable;
   readonly #direction: Direction;
   readonly #queue = new Set<Entry>();
   #held = false;
   #watching = false;
   #waiting: AbortController | undefined;
 
-  constructor(link: Link, direction: Direction) {
+  constructor(link: Waitable, direction: Direction) {
     this.#link = link;
     this.#direction = direction;
   }

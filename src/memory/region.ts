@@ -6,8 +6,11 @@ import {
   MAP_SHARED,
   PROT_READ,
   PROT_WRITE,
+  SHM_RDONLY,
+  SHM_REMAP,
 } from "../ffi/abi/current.ts";
 import { mmap } from "../ffi/mmap.ts";
+import { shmat } from "../ffi/shm.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import { ARENA_BYTES, type Arena, arena } from "./arena.ts";
 import { Windows } from "./windows.ts";
@@ -23,12 +26,15 @@ export interface Region {
   readonly offset: number;
   /** Its length in bytes, as asked for. */
   readonly length: number;
-  /** A view of just this region. */
+  /** A view of just this region. A write to what was mapped for reading kills the process: see {@link Mapping}. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   readonly arena: Arena;
   /** Unmaps. Idempotent. */
   close(): void;
 }
+
+/** What a mapping is for: reading and writing, reading only, or reading and writing in a copy that nobody else sees. */
+export type MapAccess = "readwrite" | "read" | "private";
 
 let windows: Windows | undefined;
 
@@ -44,7 +50,32 @@ let windows: Windows | undefined;
  * @see https://man7.org/linux/man-pages/man2/mmap.2.html
  */
 export function mapShared(descriptor: number, length: number, offset = 0): Region {
-  return mapParts(length, [{ at: 0, length, descriptor, offset }]);
+  return mapFile(descriptor, length, offset, "readwrite");
+}
+
+/**
+ * Maps `length` bytes of a file. The descriptor may be closed afterwards.
+ *
+ * @param descriptor as of {@link mapShared}; open for reading and, with `"readwrite"`, for writing
+ * @param offset where in the file, a multiple of the page size
+ * @throws as {@link mapShared}
+ */
+export function mapFile(descriptor: number, length: number, offset: number, access: MapAccess): Region {
+  return mapParts(length, [{ at: 0, length, descriptor, offset }], access);
+}
+
+/**
+ * Attaches a System V segment. Closing the region detaches it.
+ *
+ * @param segment its id
+ * @param length its size in bytes, as the kernel tells it
+ * @throws {SystemError} as of shmat(2): `EACCES`, `EIDRM`, `EINVAL`, `ENOMEM`
+ * @throws {IpcError} `IPC_LIMIT` when the arena has no such window
+ * @see https://man7.org/linux/man-pages/man2/shmat.2.html
+ */
+export function attachSegment(segment: number, length: number, readOnly: boolean): Region {
+  const flags = SHM_REMAP | (readOnly ? SHM_RDONLY : 0);
+  return mapWindow(length, (address) => shmat(segment, address, flags), pageSize());
 }
 
 /**
@@ -75,17 +106,37 @@ interface Part {
   readonly offset: number;
 }
 
-function mapParts(length: number, parts: readonly Part[]): Region {
+function mapParts(length: number, parts: readonly Part[], access: MapAccess = "readwrite"): Region {
+  const protection = access === "read" ? PROT_READ : PROT_READ | PROT_WRITE;
+  const flags = (access === "private" ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED;
+  return mapWindow(length, (address) => {
+    for (const { at, length: bytes, descriptor, offset } of parts) {
+      mmap(address + at, bytes, protection, flags, descriptor, offset);
+    }
+  });
+}
+
+/**
+ * Takes a window, has something mapped into it, and keeps it until it is closed.
+ *
+ * @param fill maps something over the `length` bytes from that native address
+ * @param spare a page when the start shall not be aligned to anything larger than one. `shmat` maps a segment of huge pages over whole
+ *   huge pages, however short it is, and so over the neighbours of its window; at such an address it refuses to. Otherwise 0
+ */
+function mapWindow(length: number, fill: (address: number) => void, spare = 0): Region {
   const home = arena();
   const window = windowsOfArena();
-  const start = window.take(length);
-  try {
-    for (const { at, length: bytes, descriptor, offset } of parts) {
-      mmap(home.address + start + at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, offset);
-    }
-  } catch (error) {
+  const taken = length + spare;
+  const first = window.take(taken);
+  const start = spare > 0 && (home.address + first) % (2 * spare) === 0 ? first + spare : first;
+  const release = () => {
     clear(home, start, length);
-    window.give(start, length);
+    window.give(first, taken);
+  };
+  try {
+    fill(home.address + start);
+  } catch (error) {
+    release();
     throw error;
   }
   let open = true;
@@ -97,8 +148,7 @@ function mapParts(length: number, parts: readonly Part[]): Region {
     close() {
       if (!open) return;
       open = false;
-      clear(home, start, length);
-      window.give(start, length);
+      release();
     },
   };
 }

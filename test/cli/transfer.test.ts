@@ -247,7 +247,11 @@ test(
   tidy(async () => {
     const missing = join(folder, "missing");
     const cases: [args: string[], status: number, message: RegExp][] = [
-      [[], 2, /There is no command\. The commands are demo, send, recv\. See millrace --help/],
+      [
+        [],
+        2,
+        /There is no command\. The commands are demo, send, recv, list, remove, gc, doctor\. See millrace --help/,
+      ],
       [["fly"], 2, /no command "fly"/],
       [["send"], 2, /no ADDRESS/],
       [["recv", "x:y"], 2, /unknown scheme "x"/],

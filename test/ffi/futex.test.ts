@@ -6,9 +6,13 @@ import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
+  CLOCK_MONOTONIC,
+  clockGettime,
   close,
   futexWait,
+  futexWaitBitset,
   futexWake,
+  futexWakeBitset,
   MAP_ANONYMOUS,
   MAP_FIXED,
   MAP_PRIVATE,
@@ -60,8 +64,19 @@ test("the whole time is waited for", () => {
   }
 });
 
+test("a wait up to a moment ends then, also when it is over already", () => {
+  Atomics.store(words, 0, 0);
+  const end = clockGettime(CLOCK_MONOTONIC) + 30.5;
+  assert.is(futexWaitBitset(address, 0, end), "timeout");
+  assert.ok(clockGettime(CLOCK_MONOTONIC) >= end - 0.001);
+  assert.is(futexWaitBitset(address, 0, end, 1), "timeout");
+  assert.is(futexWaitBitset(address, 0, 0), "timeout");
+  assert.is(futexWaitBitset(address, 1), "changed");
+});
+
 test("a wake that nobody waits for wakes nobody", () => {
   assert.is(futexWake(address, 1), 0);
+  assert.is(futexWakeBitset(address, 1, 1), 0);
 });
 
 test(
@@ -104,6 +119,26 @@ test(
   }),
 );
 
+test(
+  "only the waits that have a bit of the wake are woken",
+  deadline(30_000, async () => {
+    const built = import.meta.url.endsWith(".js");
+    const file = new URL(built ? "./peers/futex-bitset-thread.js" : "./peers/futex-bitset-thread.ts", import.meta.url);
+    words.fill(0);
+    const worker = new Worker(file, { workerData: { words, address, bitset: 0x8000_0002 } });
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    let result = "";
+    worker.on("message", (text) => {
+      result = text;
+    });
+    while (!isBlocked(words[1] as number)) await setImmediate();
+    assert.is(futexWakeBitset(address, 1, 0x7fff_fffd), 0);
+    assert.is(futexWakeBitset(address, 1, 0x8000_0000), 1);
+    await ended;
+    assert.is(result, "woken");
+  }),
+);
+
 test("calls throw what the system says", () => {
   const gone = mmap(0, pageSize(), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   munmap(gone, pageSize());
@@ -111,6 +146,9 @@ test("calls throw what the system says", () => {
   throwsSystemError(() => futexWake(gone, 1), "EFAULT", "futex");
   throwsSystemError(() => futexWait(address + 2, 0, 10), "EINVAL", "futex");
   throwsSystemError(() => futexWake(address + 2, 1), "EINVAL", "futex");
+  throwsSystemError(() => futexWaitBitset(gone, 0, 10), "EFAULT", "futex");
+  throwsSystemError(() => futexWaitBitset(address, 0, 10, 0), "EINVAL", "futex");
+  throwsSystemError(() => futexWakeBitset(address, 1, 0), "EINVAL", "futex");
 });
 
 test("misuse is refused before the call", () => {
@@ -120,6 +158,9 @@ test("misuse is refused before the call", () => {
   assert.throws(() => futexWait(address, 0, -1), /timeout is -1/);
   assert.throws(() => futexWait(address, 0, Number.NaN), /timeout is NaN/);
   assert.throws(() => futexWake(address, 0.5), /count is 0.5/);
+  assert.throws(() => futexWaitBitset(address, 0, Number.NaN), /timeout is NaN/);
+  assert.throws(() => futexWaitBitset(address, 0, 0, 0.5), /bitset is 0.5/);
+  assert.throws(() => futexWakeBitset(address, 0, 2 ** 32), /bitset is 4294967296/);
 });
 
 /** Whether that thread waits on our word. */

@@ -17,6 +17,7 @@ import {
   PROT_READ,
   PROT_WRITE,
   pthreadCondBroadcast,
+  pthreadCondClockwait,
   pthreadCondDestroy,
   pthreadCondInit,
   pthreadCondSignal,
@@ -30,6 +31,8 @@ import {
   pthreadMutexTimedlock,
   pthreadMutexTrylock,
   pthreadMutexUnlock,
+  pthreadRwlockClockrdlock,
+  pthreadRwlockClockwrlock,
   pthreadRwlockDestroy,
   pthreadRwlockInit,
   pthreadRwlockRdlock,
@@ -238,6 +241,8 @@ test(
       assert.is(pthreadCondTimedwait(cond, mutex, 30.5, clock), TIMED_OUT);
       assert.ok(performance.now() - started >= 29);
       throwsSystemError(() => pthreadMutexLock(mutex), "EDEADLK", "pthread_mutex_lock");
+      for (const other of [CLOCK_MONOTONIC, CLOCK_REALTIME])
+        assert.is(pthreadCondClockwait(cond, mutex, other, 5.5), TIMED_OUT);
       pthreadMutexUnlock(mutex);
       throwsSystemError(() => pthreadCondTimedwait(cond, mutex, 1, clock), "EPERM", "pthread_cond_timedwait");
       throwsSystemError(() => pthreadCondWait(cond, mutex), "EPERM", "pthread_cond_wait");
@@ -256,6 +261,11 @@ test(
     assert.is(pthreadRwlockTimedrdlock(rwlock, 60_000), 0);
     assert.is(pthreadRwlockTimedrdlock(rwlock, Number.POSITIVE_INFINITY), 0);
     assert.is(pthreadRwlockTrywrlock(rwlock), WOULD_BLOCK);
+    for (const clock of [CLOCK_MONOTONIC, CLOCK_REALTIME]) {
+      assert.is(pthreadRwlockClockwrlock(rwlock, clock, 5.5), TIMED_OUT);
+      assert.is(pthreadRwlockClockrdlock(rwlock, clock, 5.5), 0);
+      pthreadRwlockUnlock(rwlock);
+    }
     const started = performance.now();
     assert.is(pthreadRwlockTimedwrlock(rwlock, 30.5), TIMED_OUT);
     assert.ok(performance.now() - started >= 29);

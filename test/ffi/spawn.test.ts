@@ -184,12 +184,18 @@ test("what the system refuses", () => {
   throwsSystemError(() => waitpid(1, 0x100), "EINVAL", "waitpid");
 });
 
+test("a file action changes the folder", () => {
+  assert.is(outputOf("pwd", { fileActions: [{ action: "chdir", path: "/proc" }] }), "/proc\n");
+  const missing: FileAction[] = [{ action: "chdir", path: "/no/such/folder" }];
+  throwsSystemError(() => posixSpawn("/bin/sh", ["sh"], { fileActions: missing }), "ENOENT", "posix_spawn", "/bin/sh");
+});
+
 test("misuse is refused before the call", () => {
   assert.throws(() => posixSpawn("a\0", []), /NUL/);
   assert.throws(() => posixSpawn("/bin/sh", ["sh", "a\0"]), /NUL/);
   assert.throws(() => posixSpawn("/bin/sh", ["sh"], { env: { A: "\0" } }), /NUL/);
-  const wrong = { action: "chdir", path: "/" } as never;
-  assert.throws(() => posixSpawn("/bin/sh", ["sh"], { fileActions: [wrong] }), /"action":"chdir"/);
+  const wrong = { action: "umask", path: "/" } as never;
+  assert.throws(() => posixSpawn("/bin/sh", ["sh"], { fileActions: [wrong] }), /"action":"umask"/);
   assert.throws(() => posixSpawn("/bin/sh", ["sh"], { processGroup: 0.5 }), /processGroup is 0.5/);
   assert.throws(() => waitpid(0.5), /pid is 0.5/);
 });

@@ -24,6 +24,10 @@ test("what an address means", () => {
     ["sysv:-1", { scheme: "sysv", text: "sysv:0xffffffff", key: 0xffffffff }],
     ["sysv:/tmp#65", { scheme: "sysv", text: "sysv:/tmp#65", key: { path: "/tmp", id: 65 } }],
     ["sysv:/tmp#A", { scheme: "sysv", text: "sysv:/tmp#65", key: { path: "/tmp", id: 65 } }],
+    ["unix:/tmp/../tmp/a", { scheme: "unix", text: "unix:/tmp/a", socket: "/tmp/a" }],
+    ["unix:@a b/c", { scheme: "unix", text: "unix:@a b/c", socket: "\0a b/c" }],
+    ["mq:/frames", { scheme: "mq", text: "mq:/frames", name: "/frames" }],
+    ["mq:/.a b", { scheme: "mq", text: "mq:/.a b", name: "/.a b" }],
     ["sysv:/tmp/a#b#1", { scheme: "sysv", text: "sysv:/tmp/a#b#1", key: { path: "/tmp/a#b", id: 1 } }],
   ];
   for (const [address, parsed] of cases) {

@@ -9,15 +9,25 @@ import { objectDirectory } from "../../src/objects/object-directory.ts";
 import { failsWith } from "../support/fails-with.ts";
 
 const test = suite("options of a channel");
-const ADDRESSES = ["ring:options", "pipe:0", `fifo:${join(tmpdir(), "options")}`, "sysv:0x4d4c7fff", "memory:options"];
+const ADDRESSES = [
+  "ring:options",
+  "pipe:0",
+  `fifo:${join(tmpdir(), "options")}`,
+  "sysv:0x4d4c7fff",
+  "mq:/options",
+  "unix:@options",
+  "memory:options",
+];
 
 /** Each option with a right value, and who has a use for it. */
 const USES: [ChannelOptions, string[]][] = [
-  [{ capacity: 4096 }, ["ring", "pipe", "fifo", "memory"]],
-  [{ framing: "lines" }, ["pipe", "fifo"]],
+  [{ capacity: 4096 }, ["ring", "pipe", "fifo", "mq", "unix", "memory"]],
+  [{ framing: "lines" }, ["pipe", "fifo", "unix"]],
   [{ type: 1 }, ["sysv"]],
-  [{ fragments: true }, ["sysv"]],
-  [{ mode: 0o600 }, ["ring", "fifo", "sysv"]],
+  [{ priority: 1 }, ["mq"]],
+  [{ fragments: true }, ["sysv", "mq"]],
+  [{ mode: 0o600 }, ["ring", "fifo", "sysv", "mq", "unix"]],
+  [{ otherUsers: true }, ["unix"]],
   [{ wait: false }, ["fifo"]],
 ];
 

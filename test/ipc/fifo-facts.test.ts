@@ -538,6 +538,10 @@ test(
     assert.is(sender.stats().capacityBytes, 8192);
     const other = await Channel.sender(`fifo:${path}`, { capacity: 16_384 });
     assert.is(receiver.stats().capacityBytes, 16_384);
+    await sender.send(new Uint8Array(100));
+    assert.equal([sender.stats().backlogBytes, receiver.stats().backlogBytes], [104, 104], "with its frame");
+    await receiver.receive();
+    assert.is(sender.stats().backlogBytes, 0);
     for (const channel of [sender, other, receiver]) await channel.close();
   }),
 );

@@ -39,6 +39,9 @@ const TRANSPORTS: Record<string, Start> = {
   "ring:": named(() => `ring:${uniqueName()}`),
   "pipe:": startOnPipe,
   "fifo:": named(() => `fifo:${join(tmpdir(), uniqueName())}`),
+  "mq:": named(() => `mq:/${uniqueName()}`),
+  "unix:/PATH": named(() => `unix:${join(tmpdir(), uniqueName())}`),
+  "unix:@NAME": named(() => `unix:@${uniqueName("millrace")}`),
   "sysv:": named(() => `sysv:${0x4d50_0000 + (process.pid & 0xffff)}`),
 };
 

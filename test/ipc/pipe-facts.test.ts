@@ -240,6 +240,8 @@ test(
       const { sender, receiver } = await Channel.pipe(asked === undefined ? {} : { capacity: asked });
       assert.is(sender.stats().capacityBytes, got);
       assert.is(receiver.stats().capacityBytes, got);
+      await sender.send(new Uint8Array(50));
+      assert.equal([sender.stats().backlogBytes, receiver.stats().backlogBytes], [54, 54], "with its frame");
       await sender.close();
       await receiver.close();
     }

@@ -3,9 +3,11 @@
  *
  *   signal-peer interrupt PID TID SIGNAL     sends it to the thread every 2 ms, until there is no such thread
  *   signal-peer queue PID TID SIGNAL VALUE...   sends it to the thread with each number
+ *   signal-peer burst PID SIGNAL COUNT       sends it to the process with the numbers 0 to COUNT - 1, by sigqueue
  *   signal-peer wait SIGNAL COUNT            prints "ready", then "SIGNAL CODE PID UID VALUE" for each that comes
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,13 @@ int main(int argc, char **argv) {
     for (int i = 5; i < argc; i++) {
       info.si_value.sival_int = atoi(argv[i]);
       if (syscall(SYS_rt_tgsigqueueinfo, atoi(argv[2]), atoi(argv[3]), info.si_signo, &info) != 0) return 1;
+    }
+    return 0;
+  }
+  if (strcmp(argv[1], "burst") == 0 && argc == 5) {
+    for (union sigval value = {.sival_int = 0}; value.sival_int < atoi(argv[4]); value.sival_int++) {
+      while (sigqueue(atoi(argv[2]), atoi(argv[3]), value) != 0)
+        if (errno != EAGAIN) return 1;
     }
     return 0;
   }

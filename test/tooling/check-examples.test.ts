@@ -14,6 +14,20 @@ test("accepts examples that print what they say", () => {
   assert.is(status, 0);
 });
 
+test("runs the programs in folders as well, and no file that is a part of another one", () => {
+  using tree = scratchTree({
+    "examples/book/server.ts": 'import "./log.ts";\nimport "./worker.ts";\n// Output:\n// logged\n// worked\n',
+    "examples/book/log.ts": 'console.log("logged");\n',
+    "examples/book/worker.ts": 'console.log("worked");\n// Output:\n// worked\n',
+    "examples/book/deep/client.ts": 'console.log("asked");\n// Output:\n// asked\n',
+  });
+  const { status, output } = tree.run("check-examples", tree.path);
+  assert.is(output, "Examples on bun: 3 run, 0 problems\n");
+  assert.is(status, 0);
+  const only = tree.run("check-examples", "--only", "deep/", tree.path);
+  assert.is(only.output, "Examples on bun: 1 run, 0 problems\n");
+});
+
 const BAD: [name: string, text: string, complaint: RegExp][] = [
   [
     "prints something else",
@@ -29,6 +43,18 @@ const BAD: [name: string, text: string, complaint: RegExp][] = [
     /left behind process \d+: sleep 100/,
   ],
 ];
+
+test("refuses a file in a folder that says nothing of its output and is no part of another one", () => {
+  using tree = scratchTree({
+    "examples/book/alone.ts": 'console.log("./alone.ts");\n',
+    "examples/other.ts": 'import "./alone.ts";\n// Output:\n',
+    "examples/alone.ts": "export {};\n",
+  });
+  const { status, output } = tree.run("check-examples", tree.path);
+  assert.match(output, /^examples\/book\/alone\.ts: does not end in "\/\/ Output:"/m);
+  assert.not.match(output, /^examples\/alone\.ts/m);
+  assert.is(status, 1);
+});
 
 for (const [name, text, complaint] of BAD) {
   test(`refuses an example that ${name}`, () => {

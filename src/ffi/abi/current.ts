@@ -27,6 +27,7 @@ export const O_CLOEXEC: number = constants.O_CLOEXEC;
 export const O_PATH: number = constants.O_PATH;
 export const O_TMPFILE: number = constants.O_TMPFILE;
 export const AT_FDCWD: number = constants.AT_FDCWD;
+export const AT_SYMLINK_FOLLOW: number = constants.AT_SYMLINK_FOLLOW;
 
 // rename(2)
 export const RENAME_NOREPLACE: number = constants.RENAME_NOREPLACE;
@@ -42,6 +43,8 @@ export const F_SETFL: number = constants.F_SETFL;
 export const F_OFD_GETLK: number = constants.F_OFD_GETLK;
 export const F_OFD_SETLK: number = constants.F_OFD_SETLK;
 export const F_OFD_SETLKW: number = constants.F_OFD_SETLKW;
+export const F_SETSIG: number = constants.F_SETSIG;
+export const F_SETLEASE: number = constants.F_SETLEASE;
 export const F_RDLCK: number = constants.F_RDLCK;
 export const F_WRLCK: number = constants.F_WRLCK;
 export const F_UNLCK: number = constants.F_UNLCK;
@@ -54,6 +57,9 @@ export const F_SEAL_SHRINK: number = constants.F_SEAL_SHRINK;
 export const F_SEAL_GROW: number = constants.F_SEAL_GROW;
 export const F_SEAL_WRITE: number = constants.F_SEAL_WRITE;
 export const F_SEAL_FUTURE_WRITE: number = constants.F_SEAL_FUTURE_WRITE;
+
+// ioctl(2)
+export const FIONREAD: number = constants.FIONREAD;
 
 // lseek(2)
 export const SEEK_SET: number = constants.SEEK_SET;
@@ -317,8 +323,13 @@ export const FUTEX_WAKE: number = constants.FUTEX_WAKE;
 export const FUTEX_REQUEUE: number = constants.FUTEX_REQUEUE;
 export const FUTEX_CMP_REQUEUE: number = constants.FUTEX_CMP_REQUEUE;
 export const FUTEX_WAIT_BITSET: number = constants.FUTEX_WAIT_BITSET;
+export const FUTEX_WAKE_BITSET: number = constants.FUTEX_WAKE_BITSET;
+export const FUTEX_BITSET_MATCH_ANY: number = constants.FUTEX_BITSET_MATCH_ANY;
 export const FUTEX_PRIVATE_FLAG: number = constants.FUTEX_PRIVATE_FLAG;
 export const FUTEX_CLOCK_REALTIME: number = constants.FUTEX_CLOCK_REALTIME;
+export const FUTEX_WAITERS: number = constants.FUTEX_WAITERS;
+export const FUTEX_OWNER_DIED: number = constants.FUTEX_OWNER_DIED;
+export const FUTEX_TID_MASK: number = constants.FUTEX_TID_MASK;
 
 // signal(7)
 export const SIGHUP: number = constants.SIGHUP;
@@ -378,7 +389,14 @@ export const SYS_futex: number = constants.SYS_futex;
 export const SYS_gettid: number = constants.SYS_gettid;
 export const SYS_tgkill: number = constants.SYS_tgkill;
 export const SYS_pidfd_open: number = constants.SYS_pidfd_open;
+export const SYS_pidfd_send_signal: number = constants.SYS_pidfd_send_signal;
+export const SYS_rt_tgsigqueueinfo: number = constants.SYS_rt_tgsigqueueinfo;
+export const SYS_membarrier: number = constants.SYS_membarrier;
 export const SYS_memfd_create: number = constants.SYS_memfd_create;
+
+// membarrier(2)
+export const MEMBARRIER_CMD_PRIVATE_EXPEDITED: number = constants.MEMBARRIER_CMD_PRIVATE_EXPEDITED;
+export const MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: number = constants.MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
 
 // sysconf(3)
 export const _SC_PAGESIZE: number = constants._SC_PAGESIZE;

@@ -24,6 +24,7 @@ export const linuxX64 = {
     O_PATH: 2097152,
     O_TMPFILE: 4259840,
     AT_FDCWD: -100,
+    AT_SYMLINK_FOLLOW: 1024,
     // rename(2)
     RENAME_NOREPLACE: 1,
     RENAME_EXCHANGE: 2,
@@ -37,6 +38,8 @@ export const linuxX64 = {
     F_OFD_GETLK: 36,
     F_OFD_SETLK: 37,
     F_OFD_SETLKW: 38,
+    F_SETSIG: 10,
+    F_SETLEASE: 1024,
     F_RDLCK: 0,
     F_WRLCK: 1,
     F_UNLCK: 2,
@@ -49,6 +52,8 @@ export const linuxX64 = {
     F_SEAL_GROW: 4,
     F_SEAL_WRITE: 8,
     F_SEAL_FUTURE_WRITE: 16,
+    // ioctl(2)
+    FIONREAD: 21531,
     // lseek(2)
     SEEK_SET: 0,
     SEEK_CUR: 1,
@@ -284,8 +289,13 @@ export const linuxX64 = {
     FUTEX_REQUEUE: 3,
     FUTEX_CMP_REQUEUE: 4,
     FUTEX_WAIT_BITSET: 9,
+    FUTEX_WAKE_BITSET: 10,
+    FUTEX_BITSET_MATCH_ANY: 4294967295,
     FUTEX_PRIVATE_FLAG: 128,
     FUTEX_CLOCK_REALTIME: 256,
+    FUTEX_WAITERS: 2147483648,
+    FUTEX_OWNER_DIED: 1073741824,
+    FUTEX_TID_MASK: 1073741823,
     // signal(7)
     SIGHUP: 1,
     SIGINT: 2,
@@ -341,7 +351,13 @@ export const linuxX64 = {
     SYS_gettid: 186,
     SYS_tgkill: 234,
     SYS_pidfd_open: 434,
+    SYS_pidfd_send_signal: 424,
+    SYS_rt_tgsigqueueinfo: 297,
+    SYS_membarrier: 324,
     SYS_memfd_create: 319,
+    // membarrier(2)
+    MEMBARRIER_CMD_PRIVATE_EXPEDITED: 8,
+    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED: 16,
     // sysconf(3)
     _SC_PAGESIZE: 30,
     _SC_NPROCESSORS_ONLN: 84,
@@ -434,6 +450,7 @@ export const linuxX64 = {
     },
     msqid_ds: {
       sizeof: 120,
+      msg_perm___key: { offset: 0, size: 4, signed: true },
       msg_perm_uid: { offset: 4, size: 4, signed: false },
       msg_perm_gid: { offset: 8, size: 4, signed: false },
       msg_perm_cuid: { offset: 12, size: 4, signed: false },
@@ -530,6 +547,9 @@ export const linuxX64 = {
     },
     pthread_mutex: {
       sizeof: 40,
+      __data___lock: { offset: 0, size: 4, signed: true },
+      __data___owner: { offset: 8, size: 4, signed: true },
+      __data___kind: { offset: 16, size: 4, signed: true },
     },
     pthread_mutexattr: {
       sizeof: 4,
@@ -542,6 +562,8 @@ export const linuxX64 = {
     },
     pthread_rwlock: {
       sizeof: 56,
+      __data___cur_writer: { offset: 24, size: 4, signed: true },
+      __data___shared: { offset: 28, size: 4, signed: true },
     },
     pthread_rwlockattr: {
       sizeof: 8,

@@ -1,6 +1,6 @@
 import { recommendedLibrary } from "../recommended.ts";
 import { BlockingCaller, type BlockingOutcome, CANCELLED } from "./blocking-caller.ts";
-import { BLOCKING_FUNCTIONS, type BlockingFunction } from "./blocking-functions.ts";
+import { argumentCount, type BlockingFunction } from "./blocking-functions.ts";
 
 /** An argument of a call: a number, or a view of a `SharedArrayBuffer` for a pointer to its first byte. */
 export type BlockingArgument = number | ArrayBufferView<SharedArrayBuffer>;
@@ -122,7 +122,7 @@ function give(caller: BlockingCaller): void {
 }
 
 function nativeValues(name: BlockingFunction, args: readonly BlockingArgument[]): number[] {
-  const { length } = BLOCKING_FUNCTIONS[name].parameters;
+  const length = argumentCount(name);
   if (args.length !== length) throw new TypeError(`${name} was given ${args.length} arguments, but takes ${length}`);
   return args.map((value) => {
     if (typeof value === "number") return value;

@@ -9,12 +9,39 @@ export const BLOCKING_FUNCTIONS = {
   msgrcv: { parameters: ["i32", "pointer", "usize", "i64", "i32"], result: "i32" },
   // int msgsnd(int msqid, const void *msgp, size_t msgsz, int msgflg)
   msgsnd: { parameters: ["i32", "pointer", "usize", "i32"], result: "i32" },
+  // int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen), of a unix socket: it blocks while the queue of who listens is full
+  connect: { parameters: ["i32", "pointer", "u32"], result: "i32" },
   // int open(const char *path, int flags, mode_t mode), of a FIFO: it blocks until the other side is there
   open: { parameters: ["pointer", "i32", "u32"], result: "i32" },
+  // int sem_wait(sem_t *sem)
+  sem_wait: { parameters: ["pointer"], result: "i32" },
+  // int semop(int semid, struct sembuf *sops, size_t nsops)
+  semop: { parameters: ["i32", "pointer", "usize"], result: "i32" },
+  // long syscall(SYS_futex, uint32_t *uaddr, int futex_op, uint32_t val, const struct timespec *timeout, uint32_t *uaddr2, uint32_t val3)
+  syscall: { parameters: ["i64", "pointer", "i32", "i32", "pointer", "pointer", "i32"], result: "i32" },
 } as const satisfies Record<string, Signature>;
 
-/** The name of a C function that can be called off the thread. */
-export type BlockingFunction = keyof typeof BLOCKING_FUNCTIONS;
+/** What takes several C functions, by the number of its arguments; see `blocking-sequences.ts`. */
+export const BLOCKING_SEQUENCES = {
+  awaitUnlocked: 3,
+  awaitCondition: 3,
+  lockRwlock: 4,
+} as const;
+
+/** The name of a sequence that can be run off the thread. */
+export type BlockingSequence = keyof typeof BLOCKING_SEQUENCES;
+
+/** The name of a C function, or a sequence of them, that can be called off the thread. */
+export type BlockingFunction = keyof typeof BLOCKING_FUNCTIONS | BlockingSequence;
 
 /** The names in a fixed order: a call names its function by the index. */
-export const BLOCKING_FUNCTION_NAMES = Object.keys(BLOCKING_FUNCTIONS) as BlockingFunction[];
+export const BLOCKING_FUNCTION_NAMES = [
+  ...Object.keys(BLOCKING_FUNCTIONS),
+  ...Object.keys(BLOCKING_SEQUENCES),
+] as BlockingFunction[];
+
+/** How many arguments a function takes. */
+export function argumentCount(name: BlockingFunction): number {
+  if (name in BLOCKING_SEQUENCES) return BLOCKING_SEQUENCES[name as BlockingSequence];
+  return BLOCKING_FUNCTIONS[name as keyof typeof BLOCKING_FUNCTIONS].parameters.length;
+}

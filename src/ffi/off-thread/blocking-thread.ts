@@ -5,7 +5,13 @@ import { gettid } from "../ids.ts";
 import type { NativeFunction } from "../library.ts";
 import { recommendedLibrary } from "../recommended.ts";
 import { lastErrno } from "../system-error.ts";
-import { BLOCKING_FUNCTION_NAMES, BLOCKING_FUNCTIONS, type BlockingFunction } from "./blocking-functions.ts";
+import {
+  argumentCount,
+  BLOCKING_FUNCTION_NAMES,
+  BLOCKING_FUNCTIONS,
+  type BlockingFunction,
+} from "./blocking-functions.ts";
+import { blockingSequences } from "./blocking-sequences.ts";
 import {
   ARGUMENTS,
   type BlockingThreadData,
@@ -35,7 +41,10 @@ runThread(({ slot, lookUpEvery }: BlockingThreadData) => {
   try {
     allowInterrupt();
     if (lookUpEvery < Number.POSITIVE_INFINITY) endLookingUp = interruptEvery(lookUpEvery);
-    const functions = recommendedLibrary().bind(BLOCKING_FUNCTIONS);
+    const functions = {
+      ...recommendedLibrary().bind(BLOCKING_FUNCTIONS),
+      ...blockingSequences(() => Atomics.load(words, CANCEL) !== 0),
+    };
     Atomics.store(words, THREAD, gettid());
     while (awaitRequest()) {
       call(functions);
@@ -72,8 +81,7 @@ runThread(({ slot, lookUpEvery }: BlockingThreadData) => {
 
   function call(functions: Record<BlockingFunction, NativeFunction>): void {
     const name = BLOCKING_FUNCTION_NAMES[words[FUNCTION] as number] as BlockingFunction;
-    const { parameters } = BLOCKING_FUNCTIONS[name];
-    const values = doubles.slice(ARGUMENTS, ARGUMENTS + parameters.length);
+    const values = doubles.slice(ARGUMENTS, ARGUMENTS + argumentCount(name));
     let result = -1;
     let errno = EINTR;
     // a signal that is not meant to cancel the call makes it start again; one that comes before the call is sent again

@@ -24,6 +24,8 @@ export type Direction = "read" | "write";
 export interface Wait {
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
+  /** It does not keep the process alive. */
+  readonly background?: boolean;
 }
 
 /** What is known of a descriptor. */
@@ -57,6 +59,7 @@ export class FdWatcher {
   #lastToken = STOP_TOKEN;
   #tail = 0;
   #pending = 0;
+  #background = 0;
   #listening = false;
 
   /** @param lost called when the thread crashed; every wait was rejected and this object is of no use any more */
@@ -104,7 +107,8 @@ export class FdWatcher {
       this.#watches.set(fd, watch);
     }
     watch[direction].add(wait);
-    if (++this.#pending === 1) this.#thread.worker.ref();
+    if (wait.background) this.#background++;
+    else if (++this.#pending === 1) this.#thread.worker.ref();
     this.#listen();
     this.#arm(watch);
   }
@@ -113,7 +117,7 @@ export class FdWatcher {
   remove(fd: number, direction: Direction, wait: Wait): void {
     const watch = this.#watches.get(fd);
     if (!watch?.[direction].delete(wait)) return;
-    this.#settled();
+    this.#settled(wait);
     if (watch.read.size + watch.write.size === 0) this.#drop(watch);
     else this.#arm(watch);
   }
@@ -152,7 +156,7 @@ export class FdWatcher {
       this.#watches.delete(watch.fd);
       this.#armed.delete(watch.token);
       for (const wait of [...watch.read, ...watch.write]) {
-        this.#settled();
+        this.#settled(wait);
         // a file that is always ready
         if ((error as SystemError).code === "EPERM") wait.resolve();
         else wait.reject(error);
@@ -198,7 +202,7 @@ export class FdWatcher {
     // pairs with the load of the tail in reactor-thread.ts
     Atomics.store(words, TAIL, head);
     Atomics.notify(words, TAIL);
-    if (this.#pending > 0) this.#listen();
+    if (this.#pending + this.#background > 0) this.#listen();
   }
 
   #report(watch: Watch, events: number): void {
@@ -213,13 +217,14 @@ export class FdWatcher {
   #resolveAll(waits: Set<Wait>): void {
     for (const wait of waits) {
       waits.delete(wait);
-      this.#settled();
+      this.#settled(wait);
       wait.resolve();
     }
   }
 
-  #settled(): void {
-    if (--this.#pending === 0) this.#thread.worker.unref();
+  #settled({ background }: Wait): void {
+    if (background) this.#background--;
+    else if (--this.#pending === 0) this.#thread.worker.unref();
   }
 
   #crash(error: IpcError): void {

@@ -13,13 +13,14 @@ import { type Direction, FdWatcher, type Wait } from "./fd-watcher.ts";
  * @param fd an open descriptor; call {@link forgetFd} before it is closed
  * @param direction `"read"` or `"write"`
  * @param signal ends the wait, which then rejects with `signal.reason`
+ * @param background does not keep the process alive
  * @throws {SystemError} `EBADF` when the descriptor is not open
  * @throws {SystemError} `EMFILE`, `ENFILE`, `ENOMEM`, `ENOSPC` when a limit of the system was reached
  * @throws {IpcError} `IPC_WORKER_CRASHED` when the reactor's thread ended; the next wait starts another one
  * @throws {IpcError} `IPC_UNSUPPORTED` when this process has no way to call C
  * @see https://man7.org/linux/man-pages/man7/epoll.7.html
  */
-export function waitForFd(fd: number, direction: Direction, signal?: AbortSignal): Promise<void> {
+export function waitForFd(fd: number, direction: Direction, signal?: AbortSignal, background = false): Promise<void> {
   if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     watcher ??= new FdWatcher(() => {
@@ -27,8 +28,8 @@ export function waitForFd(fd: number, direction: Direction, signal?: AbortSignal
     });
     const wait: Wait =
       signal === undefined
-        ? { resolve, reject }
-        : abortable(signal, resolve, reject, () => watcher?.remove(fd, direction, wait));
+        ? { resolve, reject, background }
+        : abortable(signal, resolve, reject, background, () => watcher?.remove(fd, direction, wait));
     watcher.add(fd, direction, wait);
   });
 }
@@ -81,6 +82,7 @@ function abortable(
   signal: AbortSignal,
   resolve: () => void,
   reject: (reason: unknown) => void,
+  background: boolean,
   remove: () => void,
 ): Wait {
   const onAbort = () => {
@@ -90,6 +92,7 @@ function abortable(
   const leave = () => signal.removeEventListener("abort", onAbort);
   signal.addEventListener("abort", onAbort, { once: true });
   return {
+    background,
     resolve() {
       leave();
       resolve();

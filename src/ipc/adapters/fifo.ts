@@ -10,11 +10,13 @@
  * - The end that made the FIFO removes it when it closes. One that was there before stays, as does one whose maker was killed.
  */
 
+import { resolve } from "node:path";
 import { domainError } from "../../error-table.ts";
 import { O_NONBLOCK, O_RDONLY, O_WRONLY } from "../../ffi/abi/current.ts";
 import { ENOENT } from "../../ffi/abi/errno.ts";
 import { close, open as openFile } from "../../ffi/fd.ts";
 import { SystemError } from "../../ffi/system-error.ts";
+import { type Ownership, own } from "../../objects/own.ts";
 import { TimeLimit } from "../../wait/time-limit.ts";
 import type { FifoAddress } from "../address.ts";
 import { ByteStream, type ByteStreamParts } from "../byte-stream.ts";
@@ -58,12 +60,15 @@ export async function open(address: FifoAddress, side: Side, options: ChannelOpt
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     limit.throwIfAborted();
     const made = makeFifo(address.path, options.mode ?? DEFAULT_MODE, what);
+    const ownership = made && own("fifo", resolve(address.path), () => removeFifo(address.path, made));
     try {
       const fd =
         side === "receiver" ? openReader(address.path, what) : await openWriter(address.path, what, options, limit);
-      if (fd !== undefined) return linkOf(fd, address, side, options, made, what);
+      if (fd !== undefined) return linkOf(fd, address, side, options, made && { ...made, ownership }, what);
+      ownership?.release();
     } catch (error) {
       if (made !== undefined) giveUp(address.path, made, what);
+      ownership?.release();
       throw domainError("open", error, what);
     }
   }
@@ -87,7 +92,7 @@ function linkOf(
   { text, path }: FifoAddress,
   side: Side,
   options: ChannelOptions,
-  made: FileIdentity | undefined,
+  made: (FileIdentity & { readonly ownership: Ownership | undefined }) | undefined,
   what: string,
 ): Link {
   const { capacity, framing = DEFAULT_FRAMING, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
@@ -108,7 +113,12 @@ function linkOf(
     supports: SUPPORTS,
     awaitsWriter: side === "receiver",
     // while it is still open: who finds the FIFO by its path finds somebody there
-    beforeClose: made && (() => removeFifo(path, made)),
+    beforeClose:
+      made &&
+      (() => {
+        removeFifo(path, made);
+        made.ownership?.release();
+      }),
   });
 }
 

@@ -16,9 +16,10 @@ import { msgctlRemove, msgget } from "../../ffi/msg.ts";
 import type { SysvAddress } from "../address.ts";
 import type { Link, Side } from "../link.ts";
 import type { ChannelOptions } from "../options.ts";
+import { attachQueue, detachQueue } from "../queue-link/attach-queue.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MODE } from "../recommended.ts";
 import { removePresence } from "../remove-presence.ts";
-import { attachQueue, detachQueue } from "../sysv-link/attach-queue.ts";
+import { findOrMake, removeMarked } from "../sysv-link/find-or-make.ts";
 import { presenceName, queueKey } from "../sysv-link/queue-key.ts";
 import { SysvReceiver } from "../sysv-link/sysv-receiver.ts";
 import { SysvSender } from "../sysv-link/sysv-sender.ts";
@@ -41,12 +42,21 @@ export async function open(address: SysvAddress, side: Side, options: ChannelOpt
       `The type of a sender is ${type}, but must be positive: only a receiver takes 0 (any) or a negative one`,
     );
   }
-  const attached = attachQueue({ address: address.text, key: queueKey(address), side, mode, fragments });
+  const key = queueKey(address);
+  const attached = attachQueue({
+    address: address.text,
+    name: presenceName(key),
+    side,
+    mode,
+    fragments,
+    findOrMake: () => findOrMake(key, address.text, side, mode),
+    removeMarked: (mark) => removeMarked(key, mark),
+  });
   try {
     if (side === "sender") return new SysvSender(attached, { type, fragments });
     return new SysvReceiver(attached, { type, fragments, maxMessageBytes });
   } catch (error) {
-    detachQueue(attached, false);
+    detachQueue(attached, true);
     throw error;
   }
 }

@@ -28,8 +28,9 @@ export interface FrameFormat {
    * @param address for error messages
    * @param maxMessageBytes the longest message to accept
    * @param bufferBytes how much to ask for at a time
+   * @param descriptors descriptors may come with the bytes: `next` gives `DESCRIPTOR_FRAME` where one stands, if the format has a word for it
    */
-  reader(address: string, maxMessageBytes: number, bufferBytes?: number): FrameReader;
+  reader(address: string, maxMessageBytes: number, bufferBytes?: number, descriptors?: boolean): FrameReader;
 }
 
 /**
@@ -44,6 +45,8 @@ export interface FrameReader {
   next(): Uint8Array | undefined;
   /** Where the next bytes belong; never empty. Valid until `filled`. Call it only after `next` gave `undefined`. */
   room(): Uint8Array;
+  /** Bytes that were read and belong neither to what `next` gave nor to the message it is in; where descriptors may come. */
+  readonly buffered?: number;
   /** The first `count` bytes of what `room` gave have been read. */
   filled(count: number): void;
   /**

@@ -19,6 +19,7 @@ import type { FrameFormat } from "./frame-format.ts";
 export class FrameWriter {
   readonly #address: string;
   readonly #fd: number;
+  readonly #sink: (fd: number, bytes: Uint8Array) => number;
   readonly #format: FrameFormat;
   readonly #buffer = new Uint8Array(PIPE_BUF);
   /** Bytes `#start` to `#end` of the buffer are not written yet. */
@@ -32,7 +33,14 @@ export class FrameWriter {
   #corked = false;
   #failure: { error: unknown; reported: boolean } | undefined;
 
-  constructor(address: string, fd: number, format: FrameFormat) {
+  /** @param sink writes as `write` does; for a descriptor that takes another call */
+  constructor(
+    address: string,
+    fd: number,
+    format: FrameFormat,
+    sink: (fd: number, bytes: Uint8Array) => number = write,
+  ) {
+    this.#sink = sink;
     this.#address = address;
     this.#fd = fd;
     this.#format = format;
@@ -162,7 +170,7 @@ export class FrameWriter {
 
   #write(bytes: Uint8Array): number {
     try {
-      return write(this.#fd, bytes);
+      return this.#sink(this.#fd, bytes);
     } catch (error) {
       this.#dropPending();
       const reason = (error as SystemError).code === "EPIPE" ? ": the receiver has closed" : "";

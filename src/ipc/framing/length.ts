@@ -20,12 +20,19 @@ export const LENGTH_FORMAT: FrameFormat = {
     target[offset + 3] = length >>> 24;
   },
   trailer() {},
-  reader: (address, maxMessageBytes, bufferBytes = BODY_BYTES) =>
-    new LengthReader(address, maxMessageBytes, bufferBytes),
+  reader: (address, maxMessageBytes, bufferBytes = BODY_BYTES, descriptors = false) =>
+    new LengthReader(address, maxMessageBytes, bufferBytes, descriptors),
 };
+
+/** Stands between the messages of a unix socket where a descriptor was sent: its first byte carries the descriptor. */
+export const DESCRIPTOR_BYTES: Uint8Array = Uint8Array.of(0xfe, 0xff, 0xff, 0xff);
+
+/** What `next` gives in its place. */
+export const DESCRIPTOR_FRAME: Uint8Array = new Uint8Array(0);
 
 const HEADER_BYTES = 4;
 const END = 0xffff_ffff;
+const DESCRIPTOR = 0xffff_fffe;
 
 /** Up to here a message gets its memory at once; beyond, the memory grows with what has arrived, so that a length alone costs nothing. */
 const TRUSTED_BYTES = 16 * 1024 * 1024;
@@ -39,6 +46,7 @@ class LengthReader implements FrameReader {
   readonly #maxMessageBytes: number;
   readonly #buffer: ReadBuffer;
   readonly #headerRoom: Uint8Array;
+  readonly #descriptors: boolean;
   /** The long message that is being read: its memory, how much of that is filled, and the length it will have. */
   #message: Uint8Array | undefined;
   #filled = 0;
@@ -48,7 +56,8 @@ class LengthReader implements FrameReader {
   #skip = 0;
   #endFrameIsLast = false;
 
-  constructor(address: string, maxMessageBytes: number, bufferBytes: number) {
+  constructor(address: string, maxMessageBytes: number, bufferBytes: number, descriptors: boolean) {
+    this.#descriptors = descriptors;
     this.#address = address;
     this.#maxMessageBytes = maxMessageBytes;
     this.#buffer = new ReadBuffer(bufferBytes);
@@ -72,6 +81,10 @@ class LengthReader implements FrameReader {
         buffer.start = start + HEADER_BYTES;
         continue;
       }
+      if (length === DESCRIPTOR && this.#descriptors) {
+        buffer.start = start + HEADER_BYTES;
+        return DESCRIPTOR_FRAME;
+      }
       if (length > this.#maxMessageBytes) this.#refuse(length);
       const payload = start + HEADER_BYTES;
       if (payload + length <= buffer.end) {
@@ -83,6 +96,10 @@ class LengthReader implements FrameReader {
       return undefined;
     }
     return undefined;
+  }
+
+  get buffered(): number {
+    return this.#buffer.end - this.#buffer.start;
   }
 
   room(): Uint8Array {

@@ -1,5 +1,6 @@
 import { IpcError } from "../../errors.ts";
 import type { LinkStats, Peer, Side, Supports } from "../link.ts";
+import { OneSidedLink } from "../one-sided-link.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
 
 /** What `memory:` can do. */
@@ -19,7 +20,7 @@ const MEMORY_SUPPORTS: Supports = {
 };
 
 /** What the two ends of a `memory:` channel have in common. */
-export abstract class MemoryEnd {
+export abstract class MemoryEnd extends OneSidedLink {
   readonly supports = MEMORY_SUPPORTS;
   readonly address: string;
   readonly side: Side;
@@ -31,6 +32,7 @@ export abstract class MemoryEnd {
 
   /** @param closed called when this end has closed */
   constructor(queue: MemoryQueue, address: string, side: Side, closed: () => void) {
+    super();
     this.queue = queue;
     this.address = address;
     this.side = side;

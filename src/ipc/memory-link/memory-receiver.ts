@@ -18,7 +18,7 @@ export class MemoryReceiver extends MemoryEnd implements Link {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  tryRead(): Uint8Array | undefined | null {
+  override tryRead(): Uint8Array | undefined | null {
     const message = this.tryPeek();
     this.release();
     return message;
@@ -33,24 +33,6 @@ export class MemoryReceiver extends MemoryEnd implements Link {
   release(): void {
     this.#peeked = undefined;
   }
-
-  tryWrite(): never {
-    throw new TypeError(`${this.address} is open for receiving`);
-  }
-
-  flush(): boolean {
-    return true;
-  }
-
-  keepRest(): void {}
-
-  retract(): boolean {
-    return true;
-  }
-
-  cork(): void {}
-
-  uncork(): void {}
 
   /** What was looked at and not received is there for the next receiver. */
   override close(): void {

@@ -18,7 +18,7 @@ export class MemorySender extends MemoryEnd implements Link {
     super(queue, address, "sender", closed);
   }
 
-  tryWrite(message: Uint8Array): WriteResult {
+  override tryWrite(message: Uint8Array): WriteResult {
     this.#refuseClosed();
     if (this.#rest !== undefined) return this.#full();
     if (message.length <= this.queue.longestPiece) {
@@ -32,7 +32,7 @@ export class MemorySender extends MemoryEnd implements Link {
     return this.flush() ? TAKEN : BEGUN;
   }
 
-  flush(): boolean {
+  override flush(): boolean {
     while (this.#rest !== undefined) {
       this.#refuseClosed();
       const rest: Uint8Array = this.#rest;
@@ -48,28 +48,24 @@ export class MemorySender extends MemoryEnd implements Link {
     return true;
   }
 
-  keepRest(): void {
+  override keepRest(): void {
     this.#rest = this.#rest?.slice();
   }
 
-  retract(): boolean {
+  override retract(): boolean {
     if (this.queue.taken > this.#begun.taken) return false;
     this.queue.pop(this.#begun.pieces);
     this.#rest = undefined;
     return true;
   }
 
-  cork(): void {
+  override cork(): void {
     this.#corked = true;
   }
 
-  uncork(): void {
+  override uncork(): void {
     this.#corked = false;
     this.wakePeer();
-  }
-
-  tryRead(): never {
-    throw new TypeError(`${this.address} is open for sending`);
   }
 
   tryClaim(length: number): Uint8Array | undefined {

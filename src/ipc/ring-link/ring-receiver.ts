@@ -6,6 +6,7 @@ import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import type { Direction, Link, LinkStats, Peer } from "../link.ts";
+import { OneSidedLink } from "../one-sided-link.ts";
 import type { Presence } from "../presence.ts";
 import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
@@ -15,7 +16,7 @@ import { RING_SUPPORTS } from "./supports.ts";
 const TRIES_PER_LOOK = 64;
 
 /** The receiving end of a ring as a `Link`. */
-export class RingReceiver implements Link {
+export class RingReceiver extends OneSidedLink implements Link {
   readonly address: string;
   readonly side = "receiver";
   readonly supports = RING_SUPPORTS;
@@ -37,6 +38,7 @@ export class RingReceiver implements Link {
   #open = true;
 
   constructor(name: string, options: AttachOptions, maxMessageBytes: number) {
+    super();
     this.address = options.address;
     this.#name = name;
     this.#options = options;
@@ -44,25 +46,7 @@ export class RingReceiver implements Link {
     this.#attach();
   }
 
-  tryWrite(): never {
-    throw new TypeError(`${this.address} is open for receiving`);
-  }
-
-  flush(): boolean {
-    return true;
-  }
-
-  keepRest(): void {}
-
-  retract(): boolean {
-    return true;
-  }
-
-  cork(): void {}
-
-  uncork(): void {}
-
-  tryRead(): Uint8Array | undefined | null {
+  override tryRead(): Uint8Array | undefined | null {
     if (this.#ended) return null;
     const message = this.#consumer.tryPop();
     if (message !== undefined) {

@@ -6,6 +6,7 @@ import { RingProducer } from "../../ring/producer.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import { BEGUN, type Direction, FULL, type Link, type LinkStats, type Peer, TAKEN, type WriteResult } from "../link.ts";
+import { OneSidedLink } from "../one-sided-link.ts";
 import type { Presence } from "../presence.ts";
 import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
@@ -15,7 +16,7 @@ import { RING_SUPPORTS } from "./supports.ts";
 const TRIES_PER_LOOK = 64;
 
 /** The sending end of a ring as a `Link`. */
-export class RingSender implements Link {
+export class RingSender extends OneSidedLink implements Link {
   readonly address: string;
   readonly side = "sender";
   readonly supports = RING_SUPPORTS;
@@ -30,6 +31,7 @@ export class RingSender implements Link {
   #open = true;
 
   constructor(name: string, options: AttachOptions) {
+    super();
     this.address = options.address;
     let producer: RingProducer | undefined;
     this.#presence = attachPresence(name, "sender", options, (presence) => {
@@ -40,7 +42,7 @@ export class RingSender implements Link {
     this.#bell = new BellWaiter(this.#presence);
   }
 
-  tryWrite(message: Uint8Array): WriteResult {
+  override tryWrite(message: Uint8Array): WriteResult {
     const producer = this.#producer;
     if (producer.peerState === STATE_CLOSED) this.#refuseClosed();
     if (message.length <= producer.largestPayload) {
@@ -52,7 +54,7 @@ export class RingSender implements Link {
     return producer.continueMessage() ? TAKEN : BEGUN;
   }
 
-  flush(): boolean {
+  override flush(): boolean {
     const producer = this.#producer;
     if (!producer.inMessage) {
       producer.flush();
@@ -64,25 +66,21 @@ export class RingSender implements Link {
     return false;
   }
 
-  keepRest(): void {
+  override keepRest(): void {
     this.#producer.keepMessage();
   }
 
-  retract(): boolean {
+  override retract(): boolean {
     this.#producer.abandonMessage();
     return true;
   }
 
-  cork(): void {
+  override cork(): void {
     this.#producer.batchBytes = this.#presence.capacity / 8;
   }
 
-  uncork(): void {
+  override uncork(): void {
     this.#producer.batchBytes = 0;
-  }
-
-  tryRead(): never {
-    throw new TypeError(`${this.address} is open for sending`);
   }
 
   tryClaim(length: number): Uint8Array | undefined {

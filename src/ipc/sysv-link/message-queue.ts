@@ -3,10 +3,11 @@ import { IpcError } from "../../errors.ts";
 import { IPC_NOWAIT } from "../../ffi/abi/current.ts";
 import { type MessageQueueStatus, MSG_TEXT_OFFSET, msgctlRemove, msgctlStat, msgrcv, msgsnd } from "../../ffi/msg.ts";
 import { INTERRUPTED, WOULD_BLOCK } from "../../ffi/results.ts";
+import type { KernelQueue } from "../queue-link/attach-queue.ts";
 import { kernelMessageLimit } from "./message-limit.ts";
 
 /** An open queue: the calls that do not wait, their failures in the library's own terms. */
-export class MessageQueue {
+export class MessageQueue implements KernelQueue {
   /** The kernel's id of the queue. */
   readonly id: number;
   readonly address: string;
@@ -14,6 +15,15 @@ export class MessageQueue {
   constructor(id: number, address: string) {
     this.id = id;
     this.address = address;
+  }
+
+  get object(): { readonly kind: "sysv-msg"; readonly name: string } {
+    return { kind: "sysv-msg", name: String(this.id) };
+  }
+
+  /** The kernel does not give an id to another queue before it has counted through 32768 at that place. */
+  get mark(): number {
+    return (this.id + 1) | 0;
   }
 
   /**
@@ -40,14 +50,15 @@ export class MessageQueue {
    * Takes the first message of `type`, as of msgrcv(2).
    *
    * @param message room for a `struct msgbuf`
+   * @param flags `MSG_NOERROR`, `MSG_EXCEPT`, `MSG_COPY`
    * @returns the message's bytes in `message`; `undefined` when there is none now; `"too long"` when it does not fit and stays
    * @throws {IpcError} `IPC_CLOSED` when the queue was removed; `IPC_PERMISSION`
    */
-  tryReceive(message: Uint8Array, type: number): Uint8Array | undefined | "too long" {
+  tryReceive(message: Uint8Array, type: number, flags = 0): Uint8Array | undefined | "too long" {
     try {
       const room = message.length - MSG_TEXT_OFFSET;
-      let length = msgrcv(this.id, message, room, type, IPC_NOWAIT);
-      while (length === INTERRUPTED) length = msgrcv(this.id, message, room, type, IPC_NOWAIT);
+      let length = msgrcv(this.id, message, room, type, IPC_NOWAIT | flags);
+      while (length === INTERRUPTED) length = msgrcv(this.id, message, room, type, IPC_NOWAIT | flags);
       return length === WOULD_BLOCK ? undefined : message.subarray(MSG_TEXT_OFFSET, MSG_TEXT_OFFSET + length);
     } catch (error) {
       if ((error as { code?: string }).code === "E2BIG") return "too long";
@@ -65,9 +76,36 @@ export class MessageQueue {
     }
   }
 
+  count(): number | undefined {
+    return this.status()?.qnum;
+  }
+
+  room(): { bytes?: number | undefined; capacity?: number | undefined } {
+    const status = this.status();
+    return { bytes: status?.cbytes, capacity: status?.qbytes };
+  }
+
+  /** An id holds nothing. */
+  release(): void {}
+
   /** The longest message in bytes that the queue takes at all: the kernel's limit, or the queue's room where that is less. */
   longestMessage(): number {
     return Math.min(kernelMessageLimit(), this.status()?.qbytes ?? Number.POSITIVE_INFINITY);
+  }
+
+  /**
+   * Asks about the queue or changes it.
+   *
+   * @param what is done, in an error
+   * @throws {IpcError} `IPC_CLOSED` when the queue was removed; `IPC_PERMISSION`
+   */
+  control<Result>(what: string, call: () => Result): Result {
+    try {
+      return call();
+    } catch (error) {
+      if (isRemoval(error)) throw this.#removed(error);
+      throw domainError("open", error, `Cannot ${what} ${this.address}`);
+    }
   }
 
   /** Removes the queue; false when it is gone already. */
@@ -115,7 +153,7 @@ export function tooLargeRemedy(limit: number): string {
 }
 
 /** The queue is gone. */
-function isRemoval(error: unknown): boolean {
+export function isRemoval(error: unknown): boolean {
   const code = (error as { code?: string } | null)?.code;
   return code === "EIDRM" || code === "EINVAL";
 }

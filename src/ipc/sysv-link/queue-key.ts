@@ -1,5 +1,4 @@
-import { domainError } from "../../error-table.ts";
-import { ftok } from "../../ffi/msg.ts";
+import { sysvKey } from "../../objects/sysv-key.ts";
 import type { SysvAddress } from "../address.ts";
 
 /**
@@ -7,14 +6,8 @@ import type { SysvAddress } from "../address.ts";
  *
  * @throws {IpcError} `IPC_NOT_FOUND` when the path does not exist; `IPC_PERMISSION`
  */
-export function queueKey({ key, text }: SysvAddress): number {
-  if (typeof key === "number") return key;
-  try {
-    return ftok(key.path, key.id) >>> 0;
-  } catch (error) {
-    const what = `Cannot make a key for ${text}: ftok takes it from a file that exists. Create the file, or use a number, such as sysv:0x4d4c0001`;
-    throw domainError("open", error, what);
-  }
+export function queueKey({ key }: SysvAddress): number {
+  return typeof key === "number" ? key : sysvKey(`${key.path}#${key.id}`);
 }
 
 /** The name of the presence object that belongs to a key. */

@@ -2,9 +2,10 @@ import { IpcError } from "../../errors.ts";
 import { MSG_TEXT_OFFSET, setMessageType } from "../../ffi/msg.ts";
 import type { BlockingOutcome } from "../../ffi/off-thread/blocking-caller.ts";
 import { BEGUN, type Direction, FULL, type Link, TAKEN, type WriteResult } from "../link.ts";
-import type { AttachedQueue } from "./attach-queue.ts";
-import { FRAGMENT_HEADER_BYTES, writeFragmentHeader } from "./fragment-format.ts";
-import { tooLargeRemedy } from "./message-queue.ts";
+import type { AttachedQueue } from "../queue-link/attach-queue.ts";
+import { FRAGMENT_HEADER_BYTES } from "../queue-link/fragment-format.ts";
+import { Pieces } from "../queue-link/pieces.ts";
+import { type MessageQueue, tooLargeRemedy } from "./message-queue.ts";
 import { SysvEnd } from "./sysv-end.ts";
 
 /** What a sender sends. */
@@ -27,71 +28,57 @@ export class SysvSender extends SysvEnd implements Link {
   readonly #fragments: boolean;
   /** A `struct msgbuf`: the next kernel message. */
   readonly #buffer: Uint8Array<SharedArrayBuffer>;
-  readonly #view: DataView;
-  /** Bytes of a kernel message at most. */
-  #longest: number;
-  /** Bytes of the kernel message in the buffer, without its type. */
-  #length = 0;
-  /** What is left of the message on its way: what lies in the buffer, and what comes after it. */
-  #rest: Uint8Array | undefined;
-  #sequence = Math.floor(Math.random() * 2 ** 32);
-  #index = 0;
+  readonly #pieces: Pieces;
   #hasSent = false;
 
-  constructor(attached: AttachedQueue, { type, fragments }: SysvSenderOptions) {
+  constructor(attached: AttachedQueue<MessageQueue>, { type, fragments }: SysvSenderOptions) {
     super(attached);
     this.#fragments = fragments;
-    this.#longest = this.queue.longestMessage();
-    if (fragments) this.#checkPiece();
-    this.maxMessageBytes = fragments ? Number.POSITIVE_INFINITY : this.#longest;
-    this.tooLargeRemedy = fragments ? undefined : tooLargeRemedy(this.#longest);
-    this.#buffer = new Uint8Array(new SharedArrayBuffer(MSG_TEXT_OFFSET + this.#longest));
-    this.#view = new DataView(this.#buffer.buffer);
-    setMessageType(this.#view, type);
+    const longest = this.queue.longestMessage();
+    if (fragments) this.#checkPiece(longest);
+    this.maxMessageBytes = fragments ? Number.POSITIVE_INFINITY : longest;
+    this.tooLargeRemedy = fragments ? undefined : tooLargeRemedy(longest);
+    this.#buffer = new Uint8Array(new SharedArrayBuffer(MSG_TEXT_OFFSET + longest));
+    this.#pieces = new Pieces(this.#buffer, MSG_TEXT_OFFSET, fragments);
+    setMessageType(new DataView(this.#buffer.buffer), type);
   }
 
-  tryWrite(message: Uint8Array, waits = false): WriteResult {
+  override tryWrite(message: Uint8Array, waits = false): WriteResult {
     this.#refuseClosed();
     if (message.length > this.maxMessageBytes) throw this.queue.tooLong(message.length, this.maxMessageBytes);
-    this.#rest = message;
-    this.#index = 0;
-    this.#prepare();
+    this.#pieces.begin(message);
     if (this.#send()) return TAKEN;
-    if (waits || this.#index > 0) return BEGUN;
-    this.#rest = undefined;
+    if (waits || this.#pieces.begun) return BEGUN;
+    this.#pieces.drop();
     return FULL;
   }
 
-  flush(): boolean {
+  override flush(): boolean {
     this.settle();
-    if (this.#rest === undefined) return true;
+    if (!this.#pieces.pending) return true;
     this.#refuseClosed();
     return this.#send();
   }
 
-  keepRest(): void {
-    this.#rest = this.#rest?.slice();
+  override keepRest(): void {
+    this.#pieces.keep();
   }
 
-  retract(): boolean {
+  override retract(): boolean {
     this.settle();
-    if (this.#rest === undefined) return false;
-    // the fragments that were sent are discarded by the receiver: the next message begins with index 0
-    this.#giveUp();
+    if (!this.#pieces.pending) return false;
+    this.#pieces.drop();
     return true;
   }
 
-  tryRead(): never {
-    throw new TypeError(`${this.address} is open for sending`);
-  }
-
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
-    if (!this.isOpen || this.#rest === undefined) return;
-    await this.wait("msgsnd", [this.queue.id, this.#buffer, this.#length, 0], signal);
+    if (!this.isOpen || !this.#pieces.pending) return;
+    await this.wait("msgsnd", [this.queue.id, this.#buffer, this.#pieces.length, 0], signal);
   }
 
   readySync(_direction: Direction, timeout: number): boolean {
-    return this.#rest === undefined || this.waitSync("msgsnd", [this.queue.id, this.#buffer, this.#length, 0], timeout);
+    if (!this.#pieces.pending) return true;
+    return this.waitSync("msgsnd", [this.queue.id, this.#buffer, this.#pieces.length, 0], timeout);
   }
 
   protected override get hasSent(): boolean {
@@ -99,25 +86,26 @@ export class SysvSender extends SysvEnd implements Link {
   }
 
   protected override settled({ result }: BlockingOutcome): void {
-    if (result === 0) this.#goOn();
+    if (result === 0) this.#sent();
   }
 
   protected override beforeDetach(): void {
-    this.#giveUp();
+    super.beforeDetach();
+    this.#pieces.drop();
   }
 
   /** Sends what is left while there is room; true when nothing is left. */
   #send(): boolean {
     try {
-      while (this.#rest !== undefined) {
-        const sent = this.queue.trySend(this.#buffer, this.#length);
-        if (sent === true) this.#goOn();
+      while (this.#pieces.pending) {
+        const sent = this.queue.trySend(this.#buffer, this.#pieces.length);
+        if (sent === true) this.#sent();
         else if (sent === "too long") this.#sendLess(this.queue.longestMessage());
         else if (!this.#fitsNever()) return false;
       }
       return true;
     } catch (error) {
-      this.#giveUp();
+      this.#pieces.drop();
       throw error;
     }
   }
@@ -125,72 +113,38 @@ export class SysvSender extends SysvEnd implements Link {
   /** The queue has no room now. True when its whole room is too little, which was seen to. */
   #fitsNever(): boolean {
     const room = this.queue.status()?.qbytes;
-    if (room !== undefined && this.#length > room) {
+    if (room !== undefined && this.#pieces.length > room) {
       this.#sendLess(room);
       return true;
     }
-    if (this.presence.peerState() !== "dead") return false;
-    throw new IpcError(
-      "IPC_PEER_GONE",
-      `Cannot send to ${this.address}: its receiver, process ${this.presence.peerPid}, died without closing, and the queue is full. ` +
-        "What was sent is kept for the next receiver",
-    );
+    this.refuseDeadReceiver();
+    return false;
   }
 
   /** A limit was lowered since this end was opened. */
   #sendLess(longest: number): void {
-    if (!this.#fragments) throw this.queue.tooLong(this.#length, longest);
-    this.#longest = longest;
-    this.#checkPiece();
-    this.#prepare();
-  }
-
-  /** Lays the next kernel message into the buffer. */
-  #prepare(): void {
-    const rest = this.#rest as Uint8Array;
-    if (!this.#fragments) {
-      this.#length = rest.length;
-      this.#buffer.set(rest, MSG_TEXT_OFFSET);
-      return;
-    }
-    const payload = rest.subarray(0, this.#longest - FRAGMENT_HEADER_BYTES);
-    const last = payload.length === rest.length;
-    writeFragmentHeader(this.#view, MSG_TEXT_OFFSET, { sequence: this.#sequence, index: this.#index, last });
-    this.#buffer.set(payload, MSG_TEXT_OFFSET + FRAGMENT_HEADER_BYTES);
-    this.#length = FRAGMENT_HEADER_BYTES + payload.length;
+    if (!this.#fragments) throw this.queue.tooLong(this.#pieces.length, longest);
+    this.#checkPiece(longest);
+    this.#pieces.cutShorter(longest);
   }
 
   /** The kernel message in the buffer was sent. */
-  #goOn(): void {
+  #sent(): void {
     this.#hasSent = true;
-    const sent = this.#fragments ? this.#length - FRAGMENT_HEADER_BYTES : this.#length;
-    const rest = this.#rest as Uint8Array;
-    if (sent === rest.length) {
-      this.#giveUp();
-      return;
-    }
-    this.#rest = rest.subarray(sent);
-    this.#index++;
-    this.#prepare();
+    this.#pieces.advance();
   }
 
-  /** Nothing is on its way any more. */
-  #giveUp(): void {
-    this.#rest = undefined;
-    this.#sequence = (this.#sequence + 1) >>> 0;
-  }
-
-  #checkPiece(): void {
-    if (this.#longest > FRAGMENT_HEADER_BYTES) return;
+  #checkPiece(longest: number): void {
+    if (longest > FRAGMENT_HEADER_BYTES) return;
     throw new IpcError(
       "IPC_LIMIT",
-      `Cannot send fragments to ${this.address}: its queue takes messages of ${this.#longest} bytes, but a fragment needs more than ${FRAGMENT_HEADER_BYTES}. Raise its msg_qbytes`,
+      `Cannot send fragments to ${this.address}: its queue takes messages of ${longest} bytes, but a fragment needs more than ${FRAGMENT_HEADER_BYTES}. Raise its msg_qbytes`,
     );
   }
 
   #refuseClosed(): void {
     if (!this.presence.peerClosed) return;
-    this.#giveUp();
-    throw new IpcError("IPC_CLOSED", `Cannot send to ${this.address}: its receiver has closed`);
+    this.#pieces.drop();
+    throw this.closedByReceiver();
   }
 }

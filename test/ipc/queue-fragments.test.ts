@@ -1,15 +1,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FragmentAssembly } from "../../src/ipc/sysv-link/fragment-assembly.ts";
+import { FragmentAssembly } from "../../src/ipc/queue-link/fragment-assembly.ts";
 import {
   FRAGMENT_HEADER_BYTES,
   type FragmentHeader,
   readFragmentHeader,
   writeFragmentHeader,
-} from "../../src/ipc/sysv-link/fragment-format.ts";
+} from "../../src/ipc/queue-link/fragment-format.ts";
 import { failsWith } from "../support/fails-with.ts";
 
-const test = suite("sysv: fragments");
+const test = suite("queues: fragments");
 
 function fragment(header: FragmentHeader, ...payload: number[]): Uint8Array {
   const bytes = new Uint8Array(FRAGMENT_HEADER_BYTES + payload.length);

@@ -1,7 +1,7 @@
 import type { Supports } from "../link.ts";
 
-/** What `sysv:` can do between two millrace ends. With a foreign program at the other end there is no end of stream and no death. */
-export const SYSV_SUPPORTS: Supports = {
+/** What a channel over a message queue can do between two millrace ends. With a foreign program at the other end there is no end of stream and no death. */
+export const QUEUE_SUPPORTS: Supports = {
   messages: true,
   end: true,
   peerDeath: true,

@@ -1,0 +1,206 @@
+import process from "node:process";
+import { IpcError } from "../errors.ts";
+import {
+  _SC_PAGESIZE,
+  MAP_ANONYMOUS,
+  MAP_PRIVATE,
+  MEMBARRIER_CMD_PRIVATE_EXPEDITED,
+  MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+  PROT_EXEC,
+  PROT_READ,
+  PROT_WRITE,
+  SA_ONSTACK,
+  SA_RESTART,
+  SA_SIGINFO,
+  SIG_IGN,
+  SIGACTION,
+} from "./abi/current.ts";
+import { lazyBind } from "./bind.ts";
+import { checkInt32 } from "./check.ts";
+import { membarrier } from "./membarrier.ts";
+import { mmap, mprotect } from "./mmap.ts";
+import { scratch, scratchAddress } from "./scratch.ts";
+import { DATA_BYTES, FD_AT, LOST_AT, NEXT_AT, RUNNING_AT, signalCode } from "./signal-code.ts";
+import { clear, getMember, setMember } from "./struct.ts";
+import { sysconf } from "./sysconf.ts";
+import { failedCall } from "./system-error.ts";
+
+/**
+ * A real signal handler, made of machine code (see `signal-code.ts`), in memory of its own: a page that holds the code, and one that
+ * holds its data. The code is written once, into fresh memory, and made executable afterwards; it is never both writable and
+ * executable, and never changes. So no processor can have an old copy of it: when the kernel makes a fresh page executable it brings
+ * what was written to where instructions are fetched from, on arm64 too (`__sync_icache_dcache` of `set_pte`), and every run of
+ * the handler begins with a return from the kernel, which is what makes a processor fetch anew.
+ *
+ * The memory is never given back. Another handler that was installed over this one may know its address, and a thread may still be on
+ * its last instructions.
+ */
+
+const calls = lazyBind({
+  sigaction: { parameters: ["i32", "pointer", "pointer"], result: "i32" },
+  // writes native memory
+  memcpy: { parameters: ["pointer", "buffer", "usize"], result: "void" },
+  sched_yield: { parameters: [], result: "i32" },
+});
+
+const readCalls = lazyBind({
+  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "void" },
+});
+
+/** A handler from {@link installSignalPipe}. */
+export interface SignalPipe {
+  /** How many signals were lost because the pipe was full. */
+  lost(): number;
+  /**
+   * Takes the handler away, for good: what the signal did before is restored, unless somebody has installed another handler meanwhile,
+   * which stays.
+   *
+   * @returns whether no thread uses the descriptor any more, so that it may be closed; only a system without membarrier(2) cannot tell
+   */
+  remove(): boolean;
+}
+
+/**
+ * Installs a signal handler, for the whole process, that writes the `siginfo_t` of each signal to a descriptor and then goes on with the
+ * handler that was there before, if there was one. Blocked calls are restarted (`SA_RESTART`).
+ *
+ * @param signal not one that a faulty instruction raises
+ * @param fd the write end of a pipe, with `O_NONBLOCK`; it must stay open until `remove` said that it is not in use
+ * @throws {SystemError} `EINVAL` no such signal, or `SIGKILL` or `SIGSTOP`
+ * @throws {SystemError} `ENOMEM` no memory for the handler
+ * @throws {IpcError} `IPC_UNSUPPORTED` the system forbids code that a process writes for itself, or an architecture without such code
+ * @see https://man7.org/linux/man-pages/man2/sigaction.2.html
+ */
+export function installSignalPipe(signal: number, fd: number): SignalPipe {
+  checkInt32("signal", signal);
+  checkInt32("fd", fd);
+  const exact = canSynchronize();
+  const before = exchange(signal);
+  const handler = retired.get(signal) ?? makeHandler();
+  retired.delete(signal);
+  setWord(handler.data + LOST_AT, 0);
+  setNext(handler, before);
+  setWord(handler.data + FD_AT, fd);
+  const replaced = exchange(signal, actionOf(handler, before));
+  // another thread may have come in between
+  if (handlerOf(replaced) !== handlerOf(before)) setNext(handler, replaced);
+  let removed = false;
+  return {
+    lost: () => getWord(handler.data + LOST_AT),
+    remove() {
+      if (removed) return exact;
+      removed = true;
+      if (handlerOf(exchange(signal)) === handler.code) {
+        exchange(signal, replaced);
+        retired.set(signal, handler);
+      }
+      setWord(handler.data + FD_AT, -1);
+      return exact && settle(handler);
+    },
+  };
+}
+
+interface Handler {
+  readonly code: number;
+  readonly data: number;
+}
+
+/** Handlers that nothing refers to, for the next use with the same signal: threads may still be on their last instructions. */
+const retired = new Map<number, Handler>();
+
+function makeHandler(): Handler {
+  const page = sysconf(_SC_PAGESIZE);
+  const code = mmap(0, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const data = code + page;
+  const bytes = signalCode(process.arch, data);
+  if (bytes === undefined) {
+    throw new IpcError(
+      "IPC_UNSUPPORTED",
+      `Cannot receive signals on ${process.arch}: there is a handler for x64 and arm64`,
+    );
+  }
+  calls().memcpy(code, bytes, bytes.byteLength);
+  calls().memcpy(data, new Uint8Array(DATA_BYTES), DATA_BYTES);
+  try {
+    mprotect(code, page, PROT_READ | PROT_EXEC);
+  } catch (error) {
+    throw new IpcError(
+      "IPC_UNSUPPORTED",
+      `Cannot receive signals: the system forbids executable memory that a process writes itself: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+  return { code, data };
+}
+
+/** The `struct sigaction` for a handler; the signals that it blocks while it runs are those of the one that it goes on with. */
+function actionOf({ code }: Handler, before: DataView<ArrayBuffer>): DataView<ArrayBuffer> {
+  const action = new DataView(before.buffer.slice(0));
+  if (nextOf(before) === 0) clear(action, SIGACTION.sizeof);
+  setMember(action, SIGACTION.sa_handler, code);
+  setMember(action, SIGACTION.sa_flags, SA_SIGINFO | SA_RESTART | SA_ONSTACK);
+  return action;
+}
+
+/** sigaction(2): gives what was there, and puts `action` there. */
+function exchange(signal: number, action?: DataView<ArrayBuffer>): DataView<ArrayBuffer> {
+  const before = new DataView(new ArrayBuffer(STRUCT_BYTES));
+  if (action !== undefined) new Uint8Array(scratch.buffer).set(new Uint8Array(action.buffer));
+  const address = scratchAddress();
+  if (calls().sigaction(signal, action === undefined ? 0 : address, address + STRUCT_BYTES) !== 0)
+    throw failedCall("sigaction");
+  new Uint8Array(before.buffer).set(new Uint8Array(scratch.buffer, STRUCT_BYTES, STRUCT_BYTES));
+  return before;
+}
+
+const STRUCT_BYTES: number = SIGACTION.sizeof;
+
+function handlerOf(action: DataView): number {
+  return getMember(action, SIGACTION.sa_handler);
+}
+
+/** The function to go on with: SIG_DFL (0) and SIG_IGN are none. */
+function nextOf(action: DataView): number {
+  const handler = handlerOf(action);
+  return handler === SIG_IGN ? 0 : handler;
+}
+
+function setNext({ data }: Handler, action: DataView): void {
+  const word = new BigUint64Array([BigInt(nextOf(action))]);
+  // glibc copies 8 aligned bytes in one access, so no thread sees half of it
+  calls().memcpy(data + NEXT_AT, word, word.byteLength);
+}
+
+function setWord(address: number, value: number): void {
+  calls().memcpy(address, new Int32Array([value]), 4);
+}
+
+function getWord(address: number): number {
+  const word = new Int32Array(1);
+  readCalls().memcpy(word, address, 4);
+  return word[0] ?? 0;
+}
+
+/**
+ * Waits until no thread uses the old descriptor. The handler counts itself before it reads the descriptor. After the barrier, which all
+ * threads pass, a handler has either been counted, where the loop below sees it, or it reads the -1 that was stored before.
+ */
+function settle({ data }: Handler): boolean {
+  membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  while (getWord(data + RUNNING_AT) !== 0) calls().sched_yield();
+  return true;
+}
+
+let synchronizes: boolean | undefined;
+
+function canSynchronize(): boolean {
+  if (synchronizes === undefined) {
+    try {
+      membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+      synchronizes = true;
+    } catch {
+      synchronizes = false;
+    }
+  }
+  return synchronizes;
+}

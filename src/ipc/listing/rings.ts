@@ -1,0 +1,58 @@
+import { lstatSync, readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { objectDirectory } from "../../objects/object-directory.ts";
+import { HEAD_OFFSET, TAIL_OFFSET } from "../../ring/layout.ts";
+import { SEGMENT_FILE } from "../presence-object.ts";
+import type { FoundObject } from "./object-info.ts";
+import { endsOf } from "./presence-ends.ts";
+import { isProcessAlive } from "./process-alive.ts";
+
+/** How the names of rings end in the object directory; queues have objects there too, that tell who is at their ends. */
+export const RING_SUFFIX = ".ring";
+
+/** The rings, and what belongs to the queues, in the object directory of this user. */
+export function rings(): FoundObject[] {
+  const directory = objectDirectory();
+  return readdirSync(directory)
+    .filter((name) => !name.startsWith("."))
+    .flatMap((name) => {
+      try {
+        return ring(join(directory, name)) ?? [];
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // gone meanwhile
+        throw error;
+      }
+    });
+}
+
+function ring(path: string): FoundObject | undefined {
+  const segment = lstatSync(join(path, SEGMENT_FILE), { throwIfNoEntry: false });
+  if (segment === undefined || !lstatSync(path).isDirectory()) return undefined;
+  let backlog = 0;
+  const ends = endsOf(basename(path), (words) => {
+    backlog = ((words[HEAD_OFFSET >> 2] ?? 0) - (words[TAIL_OFFSET >> 2] ?? 0)) >>> 0;
+  });
+  const held = ends.filter((end) => end.held);
+  const name = basename(path);
+  const isRing = name.endsWith(RING_SUFFIX);
+  return {
+    kind: "ring",
+    name: isRing ? name.slice(0, -RING_SUFFIX.length) : name,
+    recordName: path,
+    key: undefined,
+    path,
+    uid: segment.uid,
+    mode: segment.mode & 0o777,
+    size: segment.size,
+    attaches: undefined,
+    backlog: isRing ? { messages: undefined, bytes: backlog } : undefined,
+    creatorPid: undefined,
+    lastPids: ends
+      .filter(({ pid }) => pid > 0)
+      .map(({ side, pid, held }) => ({ pid, role: side, alive: held || isProcessAlive(pid) })),
+    holders: held.map(({ pid }) => pid),
+    changed: Math.round(segment.ctimeMs),
+    use: held.length > 0 ? "held" : "free",
+    notes: isRing ? [] : ["tells who is at the ends of a message queue"],
+  };
+}

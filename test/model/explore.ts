@@ -1,0 +1,312 @@
+import { type ModelMemory, modelMemory, withModelAtomics } from "./model-memory.ts";
+
+/** One process of a scenario. Its program is run again and again, and must do the same when it reads the same. */
+export interface Actor {
+  readonly name: string;
+  /** What it does; it gives what it has seen, for the check at the end. */
+  readonly program: (world: World) => unknown;
+  /** It may be killed, once, before any of its accesses. */
+  readonly mortal?: boolean;
+  /** It begins when that one was killed; it never runs when that one was not. */
+  readonly succeeds?: string;
+}
+
+/** What a program has. */
+export interface World extends ModelMemory {
+  /** Sleeps until somebody rang this one's bell, or the other side was killed; one ring is enough for all before it. */
+  sleep(): void;
+  /** Rings the bells of all of these that there are. */
+  ring(...names: string[]): void;
+  /**
+   * Says that all the actor will do depends on `state` alone, and not on how it came there: what it read before is forgotten, so that ways
+   * which come to the same are explored once.
+   */
+  mark(state: string): void;
+  /** Whether that actor was killed, as the kernel knows it. */
+  isDead(name: string): boolean;
+}
+
+export interface Scenario {
+  readonly buffer: () => SharedArrayBuffer;
+  readonly actors: readonly Actor[];
+  /** Accesses to these bytes are points at which another actor may come in between; nobody's doing depends on the others. */
+  readonly isShared: (byte: number) => boolean;
+  /** Who wakes when `name` is killed. */
+  readonly wokenByDeath: (name: string) => readonly string[];
+  /** Throws when the ending is wrong. `results` has what each actor gave; no entry for the killed and those that never ran. */
+  readonly check: (results: ReadonlyMap<string, unknown>, killed: string | undefined) => void;
+}
+
+/** What an exploration found. */
+export interface Exploration {
+  /** Different states of memory and actors. */
+  readonly states: number;
+  /** Endings that were checked. */
+  readonly endings: number;
+}
+
+/** A wrong ending, or one that never comes. */
+export class Violation extends Error {
+  /** The steps that lead to it. */
+  readonly trace: readonly string[];
+
+  constructor(message: string, trace: readonly string[]) {
+    super(`${message}\n  ${trace.join("\n  ")}`);
+    this.trace = trace;
+  }
+}
+
+/**
+ * Runs every interleaving of the actors of a scenario, on a memory that is sequentially consistent.
+ *
+ * JavaScript cannot stop a function in the middle. So an actor that makes one more step is run from its beginning: what it read before is
+ * given to it again, its writes are not made again, and after the new access it is ended by an exception. States that were seen are not
+ * explored again; a state is the memory, and for each actor what it has read.
+ *
+ * @throws {Violation} with the shortest steps that were met first
+ */
+export function explore(scenario: Scenario, limit = 5_000_000): Exploration {
+  return withModelAtomics(() => new Explorer(scenario, limit).run());
+}
+
+/** Ends an actor at its next access. */
+const STOP: unique symbol = Symbol("stop");
+
+/** How far an actor is. */
+interface Progress {
+  /** What its accesses gave. */
+  readonly log: readonly unknown[];
+  /** Of what it read since the last mark, and of that mark. */
+  readonly hash: number;
+  /** How much it had read then. */
+  readonly marked: number;
+  readonly state: "unborn" | "running" | "sleeping" | "finished" | "killed";
+  readonly result: unknown;
+}
+
+interface State {
+  readonly memory: Uint8Array;
+  readonly actors: readonly Progress[];
+  /** Whose bell was rung. */
+  readonly bells: number;
+  readonly killed: number;
+}
+
+class Explorer {
+  readonly #scenario: Scenario;
+  readonly #limit: number;
+  readonly #buffer: SharedArrayBuffer;
+  readonly #memory: Uint8Array;
+  readonly #world: World;
+  readonly #sharedWords: number[] = [];
+  readonly #seen = new Set<string>();
+  readonly #trace: string[] = [];
+  #endings = 0;
+
+  // The actor that runs
+  #log: unknown[] = [];
+  #replayed = 0;
+  #budget = 0;
+  #hash = 0;
+  #marked = 0;
+  #stopped = false;
+  #asleep = false;
+  #bells = 0;
+  #killed = -1;
+  #actor = 0;
+
+  constructor(scenario: Scenario, limit: number) {
+    this.#scenario = scenario;
+    this.#limit = limit;
+    this.#buffer = scenario.buffer();
+    this.#memory = new Uint8Array(this.#buffer);
+    for (let byte = 0; byte < this.#memory.length; byte += 4) {
+      if (scenario.isShared(byte)) this.#sharedWords.push(byte >> 2);
+    }
+    this.#world = {
+      ...modelMemory(this.#buffer, (what, byte, perform) => this.#access(what, byte, perform)),
+      mark: (mark) => this.#mark(mark),
+      sleep: () => void this.#point("sleep", () => this.#sleep()),
+      ring: (...names) =>
+        void this.#point(`rings ${names[0]}`, () => {
+          for (const name of names) {
+            const index = this.#indexOf(name);
+            if (index !== -1) this.#bells |= 1 << index;
+          }
+        }),
+      isDead: (name) =>
+        this.#point(`looks whether ${name} lives`, () => this.#killed === this.#indexOf(name)) as boolean,
+    };
+  }
+
+  run(): Exploration {
+    const actors = this.#scenario.actors.map(({ succeeds }): Progress => {
+      const state = succeeds === undefined ? "running" : "unborn";
+      return { log: [], hash: 0, marked: 0, state, result: undefined };
+    });
+    this.#visit({ memory: this.#memory.slice(), actors, bells: 0, killed: -1 });
+    return { states: this.#seen.size, endings: this.#endings };
+  }
+
+  #visit(state: State): void {
+    const key = this.#keyOf(state);
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    if (this.#seen.size > this.#limit) throw new Error(`More than ${this.#limit} states: make the scenario smaller`);
+    let moved = false;
+    for (let actor = 0; actor < state.actors.length; actor++) {
+      if (!this.#mayRun(state, actor)) continue;
+      moved = true;
+      const length = this.#trace.length;
+      this.#visit(this.#step(state, actor));
+      this.#trace.length = length;
+    }
+    for (const [actor, { mortal }] of this.#scenario.actors.entries()) {
+      if (!mortal || state.killed !== -1 || state.actors[actor]?.state === "finished") continue;
+      const length = this.#trace.length;
+      this.#trace.push(`${this.#name(actor)} is killed`);
+      this.#visit(this.#kill(state, actor));
+      this.#trace.length = length;
+    }
+    if (!moved) this.#end(state);
+  }
+
+  #mayRun(state: State, actor: number): boolean {
+    const progress = state.actors[actor] as Progress;
+    if (progress.state === "running") return true;
+    return progress.state === "sleeping" && (state.bells & (1 << actor)) !== 0;
+  }
+
+  #kill(state: State, actor: number): State {
+    let bells = state.bells;
+    for (const name of this.#scenario.wokenByDeath(this.#name(actor))) bells |= 1 << this.#indexOf(name);
+    const actors = state.actors.map((progress, i): Progress => {
+      if (i === actor) return { ...progress, state: "killed", result: undefined };
+      const heir = this.#scenario.actors[i]?.succeeds === this.#name(actor);
+      return heir && progress.state === "unborn" ? { ...progress, state: "running" } : progress;
+    });
+    return { ...state, actors, bells, killed: actor };
+  }
+
+  /** Makes one access that others may notice, and all others up to the next of that kind. */
+  #step(state: State, actor: number): State {
+    this.#memory.set(state.memory);
+    const before = state.actors[actor] as Progress;
+    this.#actor = actor;
+    this.#bells = state.bells;
+    this.#killed = state.killed;
+    this.#log = [...before.log];
+    this.#hash = before.hash;
+    this.#marked = before.marked;
+    this.#replayed = 0;
+    this.#budget = 1;
+    this.#stopped = false;
+    this.#asleep = false;
+    let after: Progress["state"] = "running";
+    let result: unknown;
+    try {
+      result = (this.#scenario.actors[actor] as Actor).program(this.#world);
+      if (this.#stopped) throw STOP;
+      after = "finished";
+    } catch (error) {
+      if (error !== STOP) throw new Violation(`${this.#name(actor)} fails: ${String(error)}`, this.#trace);
+      if (this.#asleep) after = "sleeping";
+    }
+    const actors = state.actors.slice();
+    actors[actor] = { log: this.#log, hash: this.#hash, marked: this.#marked, state: after, result };
+    return { memory: this.#memory.slice(), actors, bells: this.#bells, killed: state.killed };
+  }
+
+  #end(state: State): void {
+    const asleep = state.actors.flatMap(({ state: how }, i) => (how === "sleeping" ? [this.#name(i)] : []));
+    if (asleep.length > 0) throw new Violation(`${asleep.join(" and ")} sleeps for ever`, this.#trace);
+    this.#endings++;
+    const results = new Map<string, unknown>();
+    for (const [i, progress] of state.actors.entries()) {
+      if (progress.state === "finished") results.set(this.#name(i), progress.result);
+    }
+    try {
+      this.#scenario.check(results, state.killed === -1 ? undefined : this.#name(state.killed));
+    } catch (error) {
+      throw new Violation(String((error as Error).message), this.#trace);
+    }
+  }
+
+  #access(what: string, byte: number, perform: () => unknown): unknown {
+    const free = !this.#scenario.isShared(byte);
+    return this.#point(`${what} at ${byte}`, perform, free);
+  }
+
+  #mark(mark: string): void {
+    if (this.#stopped || this.#replayed < this.#log.length) return;
+    this.#hash = 0;
+    for (let i = 0; i < mark.length; i++) this.#hash = Math.imul(this.#hash ^ mark.charCodeAt(i), 0x0100_0193);
+    this.#marked = this.#log.length;
+  }
+
+  #point(what: string, perform: () => unknown, free = false): unknown {
+    // also for what an ended actor does in its `finally`
+    if (this.#stopped) throw STOP;
+    if (this.#replayed < this.#log.length) return this.#log[this.#replayed++];
+    if (!free && this.#budget-- === 0) {
+      this.#stopped = true;
+      throw STOP;
+    }
+    const value = perform();
+    this.#log.push(value);
+    this.#replayed++;
+    this.#hash = mix(this.#hash, value);
+    if (!free) this.#trace.push(`${this.#name(this.#actor)}: ${what}${describe(value)}`);
+    return value;
+  }
+
+  /** Takes the ring of one's own bell, or ends the step before it: that one goes on when the bell has rung. */
+  #sleep(): void {
+    const bell = 1 << this.#actor;
+    if ((this.#bells & bell) !== 0) {
+      this.#bells &= ~bell;
+      return;
+    }
+    this.#asleep = true;
+    this.#stopped = true;
+    throw STOP;
+  }
+
+  /** Two hashes of what is shared of the memory, which together are as good as that itself, and how far the actors are. */
+  #keyOf({ memory, actors, bells, killed }: State): string {
+    const words = new Int32Array(memory.buffer, memory.byteOffset, memory.length >> 2);
+    let one = 0x811c_9dc5;
+    let two = 0x1234_5678;
+    for (const i of this.#sharedWords) {
+      const word = words[i] as number;
+      if (word === 0) continue;
+      one = Math.imul(one ^ word ^ (i << 7), 0x0100_0193);
+      two = (Math.imul(two + word, 0x85eb_ca6b) ^ Math.imul(i + 1, 0xc2b2_ae35)) + (two >>> 15);
+    }
+    const far = actors.map(({ log, marked, hash, state }) => `${state[0]}${log.length - marked}.${hash}`);
+    return `${one}.${two}.${bells}.${killed}.${far.join(".")}`;
+  }
+
+  #name(actor: number): string {
+    return (this.#scenario.actors[actor] as Actor).name;
+  }
+
+  #indexOf(name: string): number {
+    return this.#scenario.actors.findIndex((actor) => actor.name === name);
+  }
+}
+
+function describe(value: unknown): string {
+  return typeof value === "number" || typeof value === "boolean" ? ` -> ${value}` : "";
+}
+
+/** FNV-1a over whatever an access gave. */
+function mix(hash: number, value: unknown): number {
+  if (value instanceof Uint8Array) {
+    let result = hash;
+    for (const byte of value) result = Math.imul(result ^ byte, 0x0100_0193);
+    return result;
+  }
+  const number = typeof value === "number" ? value : value === true ? 1 : value === undefined ? 7 : 0;
+  return Math.imul((hash ^ number ^ (number >>> 16)) + 0x9e37, 0x0100_0193);
+}

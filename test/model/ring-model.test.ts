@@ -1,0 +1,130 @@
+// runtimes: bun node26 - the same source on two engines; it takes memory and sources apart, which no runtime does differently
+// timeout: 300s
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { explore, Violation } from "./explore.ts";
+import { type Change, openedRing } from "./opened-ring.ts";
+import { type RingScenario, ringScenario } from "./ring-scenario.ts";
+
+const test = suite("ring model");
+const ring = await openedRing();
+
+const SCENARIOS: Record<string, RingScenario> = {
+  "two messages": { messages: [8, 20] },
+  "messages that are looked at in place": { messages: [8, 20], peeks: true },
+  "a ring that is full": { messages: [1500, 1500, 1500] },
+  "indices that wrap": { messages: [1000, 2000, 1000], start: 2 ** 32 - 2048 },
+  "a message in fragments": { messages: [2100] },
+  "small ones around a message in fragments": { messages: [8, 2100, 8] },
+  batches: { messages: [8, 8, 8, 8], batchBytes: 64 },
+  "batches released together": { messages: [900, 900, 900, 900, 900], batchBytes: 2048, releaseBytes: 2048 },
+  "a ring that was nearly full": { messages: [8, 1000], filled: 900 },
+  "nothing but an end": { messages: [] },
+  "a producer killed at any access": { messages: [8, 20], mortal: "producer" },
+  "a producer killed on a full ring": { messages: [1900, 1900, 1900], mortal: "producer" },
+  "a producer killed in fragments, with a successor": { messages: [2100], successor: [8], mortal: "producer" },
+  "a producer killed, with a successor": { messages: [8, 8], successor: [20], mortal: "producer" },
+  "a consumer killed at any access": { messages: [8, 20], mortal: "consumer" },
+  "a consumer killed on a full ring": { messages: [1900, 1900, 1900], mortal: "consumer" },
+};
+
+for (const [name, options] of Object.entries(SCENARIOS)) {
+  test(`every interleaving of ${name}`, () => {
+    const { states, endings } = explore(ringScenario(ring, options));
+    console.log(`${name}: ${states} states, ${endings} endings`);
+    assert.ok(states > 50, `${states} states`);
+    assert.ok(endings > 0);
+  });
+}
+
+interface Mistake extends Change {
+  readonly finds: RegExp;
+  readonly scenario: RingScenario;
+}
+
+const MISTAKES: Record<string, Mistake> = {
+  "the producer looks for a sleeper before it publishes": {
+    file: "producer.ts",
+    from: `    Atomics.store(words, this.#headWord, this.#head);
+    // Pairs with the store in consumer.ts prepareWait
+    if (loadAfterStore(words, this.#peerWaiterWord) !== AWAKE) this.#wakeConsumer();`,
+    to: `    const asleep = loadAfterStore(words, this.#peerWaiterWord) !== AWAKE;
+    Atomics.store(words, this.#headWord, this.#head);
+    if (asleep) this.#wakeConsumer();`,
+    finds: /sleeps for ever/,
+    scenario: { messages: [8, 20] },
+  },
+  "the consumer looks for a sleeper before it gives back": {
+    file: "consumer.ts",
+    from: `    Atomics.store(words, this.#tailWord, this.#tail);
+    // Pairs with the store in producer.ts prepareWait
+    if (loadAfterStore(words, this.#peerWaiterWord) !== AWAKE) this.#wakeProducer();`,
+    to: `    const asleep = loadAfterStore(words, this.#peerWaiterWord) !== AWAKE;
+    Atomics.store(words, this.#tailWord, this.#tail);
+    if (asleep) this.#wakeProducer();`,
+    finds: /sleeps for ever/,
+    scenario: { messages: [1500, 1500, 1500] },
+  },
+  "the consumer looks once more before it says that it sleeps": {
+    file: "consumer.ts",
+    from: `    Atomics.store(words, this.#waiterWord, mode);
+    // Pair with the stores in producer.ts flush and close
+    if (
+      Atomics.load(words, this.#headWord) === this.#tail &&
+      Atomics.load(words, this.#peerStateWord) !== STATE_CLOSED
+    ) {
+      return true;
+    }`,
+    to: `    if (
+      Atomics.load(words, this.#headWord) === this.#tail &&
+      Atomics.load(words, this.#peerStateWord) !== STATE_CLOSED
+    ) {
+      Atomics.store(words, this.#waiterWord, mode);
+      return true;
+    }`,
+    finds: /sleeps for ever/,
+    scenario: { messages: [8, 20] },
+  },
+  "the producer publishes before it writes": {
+    file: "producer.ts",
+    from: `    copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, message, length);
+    this.#append(at, length, size, 0);`,
+    to: `    this.#append(at, length, size, 0);
+    copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, message, length);`,
+    finds: /received|came that nobody sent/,
+    scenario: { messages: [8, 20] },
+  },
+  "the consumer gives back before it reads": {
+    file: "consumer.ts",
+    from: `    const message = copyOut(this.#words, this.bytes, this.#payload, this.#length);
+    this.#advance(CHAIN_POPPED);`,
+    to: `    const [at, length] = [this.#payload, this.#length];
+    this.#advance(CHAIN_POPPED);
+    const message = copyOut(this.#words, this.bytes, at, length);`,
+    finds: /received|came that nobody sent/,
+    scenario: { messages: [1500, 1500, 1500] },
+  },
+  "the end is looked at after the index": {
+    file: "consumer.ts",
+    from: "return this.peerState === STATE_CLOSED && this.available === 0 && this.#held === undefined;",
+    to: "return this.available === 0 && this.peerState === STATE_CLOSED && this.#held === undefined;",
+    finds: /received/,
+    scenario: { messages: [8] },
+  },
+};
+
+for (const [name, { finds, scenario, ...change }] of Object.entries(MISTAKES)) {
+  test(`finds it when ${name}`, async () => {
+    const changed = await openedRing(change);
+    try {
+      explore(ringScenario(changed, scenario));
+    } catch (error) {
+      assert.instance(error, Violation, String(error));
+      assert.match((error as Violation).message, finds);
+      return;
+    }
+    assert.unreachable("The mistake was not found");
+  });
+}
+
+test.run();
