@@ -1,4 +1,4 @@
-import { type ModelMemory, modelMemory, withModelAtomics } from "./model-memory.ts";
+import { type Mirror, type ModelMemory, modelMemory, withModelAtomics } from "./model-memory.ts";
 
 /** One process of a scenario. Its program is run again and again, and must do the same when it reads the same. */
 export interface Actor {
@@ -28,6 +28,7 @@ export interface World extends ModelMemory {
 
 export interface Scenario {
   readonly buffer: () => SharedArrayBuffer;
+  readonly mirror: Mirror;
   readonly actors: readonly Actor[];
   /** Accesses to these bytes are points at which another actor may come in between; nobody's doing depends on the others. */
   readonly isShared: (byte: number) => boolean;
@@ -124,7 +125,7 @@ class Explorer {
       if (scenario.isShared(byte)) this.#sharedWords.push(byte >> 2);
     }
     this.#world = {
-      ...modelMemory(this.#buffer, (what, byte, perform) => this.#access(what, byte, perform)),
+      ...modelMemory(this.#buffer, scenario.mirror, (what, byte, perform) => this.#access(what, byte, perform)),
       mark: (mark) => this.#mark(mark),
       sleep: () => void this.#point("sleep", () => this.#sleep()),
       ring: (...names) =>
@@ -283,7 +284,10 @@ class Explorer {
       one = Math.imul(one ^ word ^ (i << 7), 0x0100_0193);
       two = (Math.imul(two + word, 0x85eb_ca6b) ^ Math.imul(i + 1, 0xc2b2_ae35)) + (two >>> 15);
     }
-    const far = actors.map(({ log, marked, hash, state }) => `${state[0]}${log.length - marked}.${hash}`);
+    const far = actors.map(({ log, marked, hash, state, result }) => {
+      if (state === "killed") return state;
+      return state === "finished" ? JSON.stringify(result) : `${state}${log.length - marked}.${hash}`;
+    });
     return `${one}.${two}.${bells}.${killed}.${far.join(".")}`;
   }
 

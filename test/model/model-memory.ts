@@ -11,22 +11,31 @@ export interface ModelMemory {
 /** What an access does to the memory; it gives what is read. */
 export type Access = (what: string, byte: number, perform: () => unknown) => unknown;
 
+/** Bytes that are mapped twice in a row. */
+export interface Mirror {
+  readonly at: number;
+  readonly length: number;
+}
+
 /** Makes the views over a buffer. */
-export function modelMemory(buffer: SharedArrayBuffer, access: Access): ModelMemory {
+export function modelMemory(buffer: SharedArrayBuffer, mirror: Mirror, access: Access): ModelMemory {
   const words = new Int32Array(buffer);
   const bytes = new Uint8Array(buffer);
   const methods = {
     set: (source: ArrayLike<number>, at = 0) => {
       const copy = Uint8Array.from(source);
-      access("write bytes", at, () => bytes.set(copy, at));
+      access("write bytes", at, () => {
+        bytes.set(copy, at);
+        reflect(bytes, mirror, at, copy.length);
+      });
     },
     slice: (from: number, to: number) => access("read bytes", from, () => bytes.slice(from, to)),
     // what is read of it later is read now
     subarray: (from: number, to: number) => access("read bytes", from, () => bytes.slice(from, to)),
   };
   const proxies = {
-    words: proxyOf(words, {}, access),
-    bytes: proxyOf(bytes, methods, access),
+    words: proxyOf(words, {}, access, (at) => reflect(bytes, mirror, at, 4)),
+    bytes: proxyOf(bytes, methods, access, (at) => reflect(bytes, mirror, at, 1)),
   };
   real.set(proxies.words, { words, access });
   return proxies;
@@ -53,7 +62,20 @@ export function withModelAtomics<Result>(body: () => Result): Result {
 
 const real = new WeakMap<object, { words: Int32Array; access: Access }>();
 
-function proxyOf<View extends Int32Array | Uint8Array>(view: View, methods: object, access: Access): View {
+/** What is written into one image is there in the other. */
+function reflect(bytes: Uint8Array, { at: base, length }: Mirror, at: number, count: number): void {
+  for (let i = Math.max(at, base); i < at + count; i++) {
+    const other = i < base + length ? i + length : i - length;
+    bytes[other] = bytes[i] as number;
+  }
+}
+
+function proxyOf<View extends Int32Array | Uint8Array>(
+  view: View,
+  methods: object,
+  access: Access,
+  written: (byte: number) => void,
+): View {
   const { BYTES_PER_ELEMENT: size } = view;
   return new Proxy(view, {
     get(target, key) {
@@ -69,6 +91,7 @@ function proxyOf<View extends Int32Array | Uint8Array>(view: View, methods: obje
       if (index === undefined) return false;
       access("write", index * size, () => {
         target[index] = value;
+        written(index * size);
       });
       return true;
     },
