@@ -3,7 +3,7 @@
  * lifecycle, validation, queueing of callers, waiting, cancellation, codecs and iteration once for all adapters.
  *
  * 1. A link is one end: a sender calls only `tryWrite`, `flush`, `keepRest`, `retract`, `cork`, `uncork`, `tryClaim`, `commit`,
- *    `abort`; a receiver only `tryRead`, `tryPeek`, `release`. Both call `ready`, `readySync`, `peer`, `stats`, `close`.
+ *    `abort`; a receiver only `tryRead`, `tryPeek`, `release`, `cork`, `uncork`. Both call `ready`, `readySync`, `peer`, `stats`, `close`.
  * 2. No method but `ready` and `readySync` waits.
  * 3. `tryWrite` takes a message whole or not at all, or begins it (`BEGUN`); then the link borrows the caller's bytes until `flush`
  *    returns true, or until `keepRest` has copied what is left, or `retract` took the message back. Nothing else is written meanwhile.
@@ -43,7 +43,7 @@ export interface Link {
   retract(): boolean;
   /** Announces the clean end, after everything taken; `flush` then delivers it, and nothing is written any more. For links whose `close` alone would look like a death. */
   end?(): void;
-  /** From here to `uncork` the link may collect messages and publish them together. */
+  /** From here to `uncork` the link may collect messages and publish them together; a receiver's may give their room back together. */
   cork(): void;
   uncork(): void;
 

@@ -172,6 +172,15 @@ export class Receiving {
   }
 
   #takeMany(max: number): unknown[] | typeof WAIT {
+    this.#link.cork();
+    try {
+      return this.#takeCorked(max);
+    } finally {
+      this.#link.uncork();
+    }
+  }
+
+  #takeCorked(max: number): unknown[] | typeof WAIT {
     const first = this.#take();
     if (first === WAIT) return WAIT;
     if (first === undefined) return [];

@@ -1,8 +1,10 @@
 import { POLLIN } from "../../ffi/abi/current.ts";
 import { FdWaiter } from "../../ffi/off-thread/reactor.ts";
 import { pollOne } from "../../ffi/poll.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 import { WAIT_BELL } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
+import { spinHint } from "../../wait/spin-hint.ts";
 import type { Presence } from "../presence.ts";
 
 /** What a ring's producer and consumer have in common for sleeping. Without `poll` there is no spinning. */
@@ -22,7 +24,7 @@ const SHORTEST_SPIN = 0.001;
 /** A sleep that spinning of the longest kind would nearly have saved. */
 const SHORT_SLEEP = 0.1;
 /** Looks between two looks at the clock. */
-const LOOKS = 64;
+const LOOKS = 16;
 
 /**
  * Parks one end of a ring on its bell, on the event loop or on the thread. It returns when the peer rang, came to its end or died, or
@@ -59,6 +61,7 @@ export class BellWaiter {
     const asleep = performance.now();
     try {
       if (this.#presence.peerState() === "dead") return true;
+      beforeBlocking();
       return pollOne(this.#presence.bell, POLLIN, timeout) !== 0;
     } finally {
       this.#wake(sleeper, asleep);
@@ -87,7 +90,10 @@ export class BellWaiter {
     const end = performance.now() + this.#spin;
     do {
       for (let look = 0; look < LOOKS; look++) {
-        if (!sleeper.poll()) continue;
+        if (!sleeper.poll()) {
+          spinHint();
+          continue;
+        }
         this.#spin = Math.min(this.#spin * 2, LONGEST_SPIN);
         return true;
       }

@@ -4,6 +4,7 @@ import { getpid } from "../../ffi/ids.ts";
 import { RingConsumer } from "../../ring/consumer.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
+import { spinHint } from "../../wait/spin-hint.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import type { Direction, Link, LinkStats, Peer } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
@@ -44,6 +45,15 @@ export class RingReceiver extends OneSidedLink implements Link {
     this.#options = options;
     this.#maxMessageBytes = maxMessageBytes;
     this.#attach();
+  }
+
+  /** What is read from here on is given back together: by the end of a batch, or when the ring is an eighth free of it. */
+  override cork(): void {
+    this.#consumer.releaseBytes = this.#presence.capacity / 8;
+  }
+
+  override uncork(): void {
+    if (this.#open) this.#consumer.releaseBytes = 0;
   }
 
   override tryRead(): Uint8Array | undefined | null {
@@ -150,7 +160,11 @@ export class RingReceiver extends OneSidedLink implements Link {
   /** Nothing is there: true when nothing more can come, except for what was published before this look. */
   #mayHaveEnded(): boolean {
     if (this.#consumer.peerState === STATE_CLOSED) return true;
-    if (++this.#emptyTries <= TRIES_PER_LOOK) return false;
+    if (++this.#emptyTries <= TRIES_PER_LOOK) {
+      // a caller that has found nothing twice in a row looks in a loop
+      if (this.#emptyTries > 1) spinHint();
+      return false;
+    }
     this.#emptyTries = 0;
     if (this.#presence.superseded) {
       this.#detach();

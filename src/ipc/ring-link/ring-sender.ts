@@ -4,6 +4,7 @@ import { getpid } from "../../ffi/ids.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import { RingProducer } from "../../ring/producer.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
+import { spinHint } from "../../wait/spin-hint.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import { BEGUN, type Direction, FULL, type Link, type LinkStats, type Peer, TAKEN, type WriteResult } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
@@ -154,7 +155,11 @@ export class RingSender extends OneSidedLink implements Link {
 
   /** Nothing was taken: is there still somebody who will make room? */
   #full(): void {
-    if (++this.#fullTries <= TRIES_PER_LOOK) return;
+    if (++this.#fullTries <= TRIES_PER_LOOK) {
+      // a caller that has found no room twice in a row looks in a loop
+      if (this.#fullTries > 1) spinHint();
+      return;
+    }
     this.#fullTries = 0;
     if (this.#presence.peerState() !== "dead") return;
     const { peerPid } = this.#presence;
