@@ -1,8 +1,9 @@
 import { POLLIN } from "../../ffi/abi/current.ts";
+import { futexWait } from "../../ffi/futex.ts";
 import { FdWaiter } from "../../ffi/off-thread/reactor.ts";
 import { pollOne } from "../../ffi/poll.ts";
 import { beforeBlocking } from "../../objects/before-blocking.ts";
-import { WAIT_BELL } from "../../ring/layout.ts";
+import { WAIT_BELL, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { spinHint } from "../../wait/spin-hint.ts";
 import type { Presence } from "../presence.ts";
@@ -11,6 +12,8 @@ import type { Presence } from "../presence.ts";
 interface Sleeper {
   flush?(): void;
   poll?(): boolean;
+  /** Byte offset in the arena of the word on which this end sleeps in futex(2); without it there is only the bell. */
+  readonly waiterOffset?: number;
   prepareWait(mode: WaitMode): boolean;
   cancelWait(): boolean;
 }
@@ -23,6 +26,8 @@ const FIRST_SPIN = 0.01;
 const SHORTEST_SPIN = 0.001;
 /** A sleep that spinning of the longest kind would nearly have saved. */
 const SHORT_SLEEP = 0.1;
+/** Longest time to sleep without noticing that the peer died, in milliseconds. */
+const LONGEST_NAP = 5;
 /** Looks between two looks at the clock. */
 const LOOKS = 16;
 
@@ -56,16 +61,41 @@ export class BellWaiter {
     }
   }
 
+  /**
+   * The first milliseconds in futex(2), from which the peer wakes us with one system call, the rest on the bell, which hangs up when the
+   * peer dies.
+   */
   parkSync(sleeper: Sleeper, timeout: number): boolean {
-    if (this.#spins(sleeper) || !sleeper.prepareWait(WAIT_BELL)) return true;
-    const asleep = performance.now();
+    if (this.#spins(sleeper)) return true;
+    beforeBlocking();
+    let left = timeout;
+    if (sleeper.waiterOffset !== undefined) {
+      const nap = Math.min(timeout, LONGEST_NAP);
+      if (this.#naps(sleeper, sleeper.waiterOffset, nap)) return true;
+      left -= nap;
+    }
+    if (!sleeper.prepareWait(WAIT_BELL)) return true;
     try {
       if (this.#presence.peerState() === "dead") return true;
-      beforeBlocking();
-      return pollOne(this.#presence.bell, POLLIN, timeout) !== 0;
+      return pollOne(this.#presence.bell, POLLIN, left) !== 0;
     } finally {
-      this.#wake(sleeper, asleep);
+      this.#wake(sleeper, Number.NEGATIVE_INFINITY);
     }
+  }
+
+  /** @returns false when nobody woke us */
+  #naps(sleeper: Sleeper, waiterOffset: number, timeout: number): boolean {
+    if (!sleeper.prepareWait(WAIT_FUTEX)) return true;
+    const asleep = performance.now();
+    let woken = false;
+    try {
+      // the word is WAIT_FUTEX until the peer, which sets it to 0 before it wakes, has seen it
+      woken = futexWait(this.#presence.region.arena.address + waiterOffset, WAIT_FUTEX, timeout) !== "timeout";
+    } finally {
+      if (sleeper.cancelWait()) woken = true;
+      this.#learn(asleep);
+    }
+    return woken;
   }
 
   /** Ends a pending `park`. */
@@ -102,8 +132,13 @@ export class BellWaiter {
     return false;
   }
 
-  #wake(sleeper: Sleeper, asleep: number): void {
+  /** A sleep that was short is one that spinning would have saved. */
+  #learn(asleep: number): void {
     if (performance.now() - asleep < SHORT_SLEEP) this.#spin = Math.max(this.#spin, FIRST_SPIN);
+  }
+
+  #wake(sleeper: Sleeper, asleep: number): void {
+    this.#learn(asleep);
     if (!this.#presence.isOpen) return;
     sleeper.cancelWait();
     this.settle();
