@@ -12,12 +12,12 @@ const ROUNDS = 21;
 const root = resolve(import.meta.dirname, "..");
 const CASES: readonly [runtime: RuntimeName, what: string, module: string][] = [
   ["bun", "source", "src/mod.ts"],
-  ["bun", "dist", "dist/mod.js"],
-  ["node20", "dist", "dist/mod.js"],
+  ["bun", "dist", "dist/bundle/millrace.js"],
+  ["node20", "dist", "dist/bundle/millrace.js"],
   ["node26", "source", "src/mod.ts"],
-  ["node26", "dist", "dist/mod.js"],
+  ["node26", "dist", "dist/bundle/millrace.js"],
   ["deno", "source", "src/mod.ts"],
-  ["deno", "dist", "dist/mod.js"],
+  ["deno", "dist", "dist/bundle/millrace.js"],
 ];
 
 const scratch = mkdtempSync(join(tmpdir(), "millrace-import-"));

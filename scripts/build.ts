@@ -3,8 +3,10 @@
  *
  * - `dist/`: every `src/X.ts` as `dist/X.js`, one to one, so that a file finds its siblings by the same relative path;
  *   the command under `dist/cli` carries the packages it needs, everything else imports nothing but millrace and koffi
+ * - `dist/bundle/`: what the `exports` of package.json lead to, the same modules put together in few files, which are found and read in a
+ *   fraction of the time
  * - `dist/X.d.ts`: the declarations
- * - `build/`: `src`, `test` and `examples` again, for running the tests on Node 20
+ * - `build/`: `src`, `test`, `examples` and `bench` again, for running them on Node 20
  *
  * `--js` leaves the declarations out. It does not check types: that is `npm run types`.
  */
@@ -23,20 +25,35 @@ const REQUIRE_BANNER =
   'import { createRequire as createRequireForBundle } from "node:module";\n' +
   "const require = createRequireForBundle(import.meta.url);";
 
+/** Where the modules lie that are put together. All are in one folder, so that they find the others by the same path. */
+const BUNDLE = join("dist", "bundle");
+/** What is exported: the name of its file there, and its source. */
+const EXPORTED = {
+  millrace: "src/mod.ts",
+  ffi: "src/ffi/mod.ts",
+  ring: "src/ring/mod.ts",
+  memory: "src/memory/mod.ts",
+};
+
 process.chdir(root);
 const started = performance.now();
 const declarations = process.argv.includes("--js") ? undefined : emitDeclarations();
 const cli = join("src", "cli");
 const library = sourceFiles("src").filter((file) => !file.startsWith(cli));
 const command = sourceFiles(cli);
-await transpile({ entryPoints: ["src", "test", "examples"].flatMap(sourceFiles), outdir: "build", outbase: "." });
+await transpile({
+  entryPoints: ["src", "test", "examples", "bench"].flatMap(sourceFiles),
+  outdir: "build",
+  outbase: ".",
+});
 await transpile({ entryPoints: library, outdir: "dist", outbase: "src" });
 const carried = await transpile(
   { entryPoints: command, outdir: "dist", outbase: "src", banner: { js: REQUIRE_BANNER } },
   true,
 );
-removeStale("dist", "src");
-for (const folder of ["src", "test", "examples"]) {
+removeStale("dist", "src", BUNDLE);
+await bundle();
+for (const folder of ["src", "test", "examples", "bench"]) {
   copyOthers(folder, join("build", folder));
   removeStale(join("build", folder), folder);
 }
@@ -76,6 +93,48 @@ async function transpile(options: BuildOptions & { entryPoints: string[] }, carr
   });
   for (const { path, contents } of outputFiles) replaceFile(path, contents);
   return Object.keys(metafile.inputs);
+}
+
+/** Puts what is exported together. What several of them use, and what is imported when it is needed, are files of their own. */
+async function bundle(): Promise<void> {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: EXPORTED,
+    outdir: BUNDLE,
+    chunkNames: "part-[hash]",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    external: ["koffi", "bun:ffi", "node:ffi"],
+    minifyWhitespace: true,
+    minifySyntax: true,
+    sourcemap: true,
+    sourcesContent: false,
+    logLevel: "warning",
+    plugins: [ownPlaces()],
+    write: false,
+  }).catch(() => process.exit(1));
+  for (const { path, contents } of outputFiles) replaceFile(path, contents);
+  const made = new Set(outputFiles.map(({ path }) => relative(root, path)));
+  for (const file of filesUnder(BUNDLE)) if (!made.has(file) && !/\.\d+$/.test(file)) rmSync(file);
+}
+
+/** Leads a module that looks for its siblings to where they are, one to one. */
+function ownPlaces(): Plugin {
+  return {
+    name: "own-places",
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const text = readFileSync(path, "utf8");
+        if (!text.includes("import.meta.url")) return undefined;
+        const place = relative(BUNDLE, join("dist", relative("src", path))).replace(/\.ts$/, ".js");
+        const url = `new URL(${JSON.stringify(place)}, import.meta.url).href`;
+        return { contents: text.replaceAll("import.meta.url", url), loader: "ts" };
+      });
+    },
+  };
 }
 
 /** Writes a file that differs, whole or not at all, so that a process that imports it meanwhile never sees half of it. */
@@ -124,8 +183,9 @@ function copyOthers(from: string, to: string): void {
 }
 
 /** Removes outputs whose source is gone. */
-function removeStale(outputs: string, sources: string): void {
+function removeStale(outputs: string, sources: string, except?: string): void {
   for (const file of filesUnder(outputs)) {
+    if (except !== undefined && file.startsWith(except)) continue;
     if (/\.\d+$/.test(file)) continue; // another build is about to rename it
     const source = join(sources, relative(outputs, file));
     const stem = source.replace(/(\.d\.ts|\.js\.map|\.js)$/, "");

@@ -1,11 +1,13 @@
 /*
  * The POSIX queue itself, for people who talk to C programs; a channel over one is `mq:/NAME`. Long because of its documentation.
  */
+
 import { IpcError } from "../errors.ts";
 import { O_RDONLY, O_RDWR, O_WRONLY, POLLIN, POLLOUT } from "../ffi/abi/current.ts";
 import type { MqSize } from "../ffi/mq.ts";
 import { waitForFd } from "../ffi/off-thread/reactor.ts";
 import { pollOne } from "../ffi/poll.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { type Ownership, own } from "../objects/own.ts";
 import { abortedError, checkSyncOptions, checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
 import type { Bytes } from "./codec-bytes.ts";
@@ -40,7 +42,9 @@ export interface PosixSendOptions extends WaitOptions {
 
 /** A message out of a POSIX queue. */
 export interface PosixMessage {
+  /** The bytes, which are the caller's. */
   readonly data: Uint8Array<ArrayBuffer>;
+  /** The priority with which it was sent. */
   readonly priority: number;
 }
 
@@ -285,7 +289,8 @@ export class PosixMessageQueue implements Disposable {
 
   #sendAttempt(call: string, message: Bytes, options: { priority?: number }): () => undefined | typeof WAIT {
     const bytes = messageBytes(message);
-    if (options === null || typeof options !== "object") throw new TypeError(`The options of ${call} are no object`);
+    if (options === null || typeof options !== "object")
+      throw new TypeError(`Options of ${call} are an object { priority, timeout, signal }, not ${String(options)}`);
     const { priority = 0 } = options;
     checkNumber("priority", priority, 0, MAX_PRIORITY);
     this.#checkOpen(call);
@@ -329,7 +334,10 @@ function waitable({ fd, address }: PosixQueue): Waitable {
   return {
     address,
     ready: (direction, signal) => waitForFd(fd, direction, signal),
-    readySync: (direction, timeout) => pollOne(fd, direction === "read" ? POLLIN : POLLOUT, timeout) !== 0,
+    readySync(direction, timeout) {
+      beforeBlocking();
+      return pollOne(fd, direction === "read" ? POLLIN : POLLOUT, timeout) !== 0;
+    },
   };
 }
 
@@ -339,7 +347,7 @@ function closedError(what: string): IpcError {
 
 function checkName(name: string): void {
   if (typeof name !== "string")
-    throw new TypeError(`The name of a message queue is a ${typeof name}, but must be a string`);
+    throw new TypeError(`The name of a message queue is of type ${typeof name}, but must be a string`);
   const { length } = new TextEncoder().encode(name.slice(1));
   if (/^\/[^/\0]+$/.test(name) && length <= MAX_NAME_BYTES) return;
   throw new RangeError(
@@ -353,7 +361,7 @@ function checkCreateOptions(options: PosixMessageQueueOptions): PosixMessageQueu
   if (bytes !== undefined) checkNumber("messageBytes", bytes, 1, 2 ** 31 - 1);
   if (mode !== undefined) checkNumber("mode", mode, 0, 0o777);
   if (removeOnExit !== undefined && typeof removeOnExit !== "boolean")
-    throw new TypeError(`removeOnExit is a ${typeof removeOnExit}, but must be true or false`);
+    throw new TypeError(`removeOnExit is of type ${typeof removeOnExit}, but must be true or false`);
   return options;
 }
 

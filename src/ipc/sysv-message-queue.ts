@@ -40,7 +40,9 @@ export interface SysvReceiveSelection {
 
 /** A message out of a SysV queue. */
 export interface SysvMessage {
+  /** The type with which it was sent, from 1. */
   readonly type: number;
+  /** The bytes behind the type, which are the caller's. */
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
@@ -109,7 +111,11 @@ export class SysvMessageQueue implements Disposable {
     try {
       id = msgget(number, IPC_CREAT | IPC_EXCL | mode);
     } catch (error) {
-      const what = `Cannot create the message queue of key ${hex(number)}. \`ipcs -q\` lists all, \`ipcs -ql\` the limits`;
+      const exists = (error as { code?: unknown }).code === "EEXIST";
+      const remedy = exists
+        ? "Open it, or remove it first; `ipcs -q` shows it"
+        : "`ipcs -q` lists all, `ipcs -ql` the limits";
+      const what = `Cannot create the message queue of key ${hex(number)}. ${remedy}`;
       throw domainError("create", error, what);
     }
     const queue = new SysvMessageQueue(id, number);
@@ -152,6 +158,29 @@ export class SysvMessageQueue implements Disposable {
         // removed since
         if ((error as IpcError).code !== "IPC_NOT_FOUND") throw error;
       }
+    }
+  }
+
+  /**
+   * Removes the queue of a key with its messages. Whoever waits on it, in every process, gets `EIDRM`, here `IPC_CLOSED`.
+   *
+   * @returns false when there is none
+   * @throws {IpcError} `IPC_PERMISSION` not the owner; `IPC_NOT_FOUND` the file of `"PATH#ID"`
+   * @throws {TypeError | RangeError} a key that is not one, or `IPC_PRIVATE`
+   */
+  static remove(key: SysvKey): boolean {
+    const number = sysvKey(key);
+    let queue: SysvMessageQueue;
+    try {
+      queue = SysvMessageQueue.open(number);
+    } catch (error) {
+      if (error instanceof IpcError && error.code === "IPC_NOT_FOUND") return false;
+      throw error;
+    }
+    try {
+      return queue.remove();
+    } finally {
+      queue.close();
     }
   }
 
@@ -461,6 +490,6 @@ function checkCreateOptions(options: SysvMessageQueueOptions): SysvMessageQueueO
   const { mode, removeOnExit } = options;
   if (mode !== undefined) checkNumber("mode", mode, 0, 0o777);
   if (removeOnExit !== undefined && typeof removeOnExit !== "boolean")
-    throw new TypeError(`removeOnExit is a ${typeof removeOnExit}, but must be true or false`);
+    throw new TypeError(`removeOnExit is of type ${typeof removeOnExit}, but must be true or false`);
   return options;
 }

@@ -24,6 +24,7 @@ import {
 
 /** What the kernel tells of a segment, from {@link SysvSharedMemory.stat}. */
 export interface SysvSharedMemoryStat {
+  /** The id that the kernel gave, as `ipcs -m` shows it. */
   readonly id: number;
   /** Unsigned; 0 for `IPC_PRIVATE`, and once it was removed while somebody is attached. */
   readonly key: number;

@@ -7,6 +7,7 @@ import type { RwLock } from "./rw-lock.ts";
  * It belongs to the thread that took it, and cannot be sent to another one.
  */
 export class RwLockGuard {
+  /** What is locked. */
   readonly rwLock: RwLock;
   /** `"write"`: alone. `"read"`: together with other readers. */
   readonly mode: "read" | "write";

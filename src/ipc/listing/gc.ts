@@ -16,6 +16,7 @@ export interface GcOptions {
 
 /** An object that a killed process left. */
 export interface LeftObject {
+  /** The family. */
   readonly kind: ObjectKind;
   /** As a journal names it: a ring by its path. */
   readonly name: string;
@@ -25,6 +26,7 @@ export interface LeftObject {
 
 /** What {@link gc} did. */
 export interface GcResult {
+  /** What was removed, or would be. */
   readonly removed: readonly LeftObject[];
   /** What it left alone, each with the reason. */
   readonly kept: readonly { readonly object: LeftObject; readonly why: string }[];

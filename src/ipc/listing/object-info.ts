@@ -2,6 +2,7 @@ import type { ObjectKind } from "../../objects/own.ts";
 
 /** A process that has to do with an object. */
 export interface ObjectProcess {
+  /** The process id. */
   readonly pid: number;
   /** What it did, such as `sender`, `last attach`. */
   readonly role: string;
@@ -10,6 +11,7 @@ export interface ObjectProcess {
 
 /** One object of this machine that outlives the process that made it. */
 export interface ObjectInfo {
+  /** The family. */
   readonly kind: ObjectKind;
   /**
    * What finds it within its kind: the id in decimal for System V objects, the name with its slash for POSIX ones, a ring's name, else
