@@ -39,5 +39,5 @@ export function checkMode(what: string, mode: number): void {
 }
 
 function describe(value: unknown): string {
-  return value === null ? "null" : `a ${typeof value}`;
+  return value === null ? "null" : `of type ${typeof value}`;
 }

@@ -12,7 +12,7 @@ import {
 import { mmap } from "../ffi/mmap.ts";
 import { shmat } from "../ffi/shm.ts";
 import { pageSize } from "../ffi/sysconf.ts";
-import { ARENA_BYTES, type Arena, arena } from "./arena.ts";
+import { ARENA_BYTES, type Arena, arena, growArena } from "./arena.ts";
 import { Windows } from "./windows.ts";
 
 /**
@@ -96,7 +96,7 @@ export function mapMirrored(descriptor: number, headerBytes: number, dataBytes: 
 
 /** Bytes of the arena that nothing is mapped into. */
 export function freeArenaBytes(): number {
-  return windowsOfArena().freeBytes;
+  return windowsOfArena().freeBytes + ARENA_BYTES - arena().bytes.length;
 }
 
 interface Part {
@@ -124,14 +124,13 @@ function mapParts(length: number, parts: readonly Part[], access: MapAccess = "r
  *   huge pages, however short it is, and so over the neighbours of its window; at such an address it refuses to. Otherwise 0
  */
 function mapWindow(length: number, fill: (address: number) => void, spare = 0): Region {
-  const home = arena();
-  const window = windowsOfArena();
   const taken = length + spare;
-  const first = window.take(taken);
+  const first = takeWindow(taken);
+  const home = arena();
   const start = spare > 0 && (home.address + first) % (2 * spare) === 0 ? first + spare : first;
   const release = () => {
     clear(home, start, length);
-    window.give(first, taken);
+    windowsOfArena().give(first, taken);
   };
   try {
     fill(home.address + start);
@@ -159,7 +158,27 @@ function clear(home: Arena, start: number, length: number): void {
   mmap(home.address + start, length, PROT_READ | PROT_WRITE, flags, -1, 0);
 }
 
+function takeWindow(length: number): number {
+  const free = windowsOfArena();
+  let first = free.tryTake(length);
+  while (first === undefined && extend(free, length)) first = free.tryTake(length);
+  return first ?? free.take(length);
+}
+
+/** Adds at least `length` bytes, and at least as much again, so that this is seldom; false when there is no more. */
+function extend(free: Windows, length: number): boolean {
+  const before = arena().bytes.length;
+  if (before === ARENA_BYTES) return false;
+  try {
+    growArena(Math.min(ARENA_BYTES, Math.max(2 * before, before + length)));
+  } catch {
+    return false;
+  }
+  free.give(before, arena().bytes.length - before);
+  return true;
+}
+
 function windowsOfArena(): Windows {
-  windows ??= new Windows(0, ARENA_BYTES, pageSize());
+  windows ??= new Windows(0, arena().bytes.length, pageSize());
   return windows;
 }

@@ -31,5 +31,5 @@ function wrongName(bare: string): string | undefined {
 }
 
 function describe(value: unknown): string {
-  return value === null ? "null" : `a ${typeof value}`;
+  return value === null ? "null" : `of type ${typeof value}`;
 }

@@ -370,7 +370,7 @@ const MAX_ANONYMOUS_NAME = 249;
 
 function checkAnonymousName(name: string): void {
   if (typeof name !== "string") {
-    throw new TypeError(`The name of ${ANONYMOUS} is a ${typeof name}, but must be a string`);
+    throw new TypeError(`The name of ${ANONYMOUS} is of type ${typeof name}, but must be a string`);
   }
   if (name.includes("\0") || new TextEncoder().encode(name).length > MAX_ANONYMOUS_NAME) {
     throw new RangeError(

@@ -33,6 +33,17 @@ export class Windows {
    * @throws {IpcError} `IPC_LIMIT` when no free stretch is long enough
    */
   take(length: number): number {
+    const start = this.tryTake(length);
+    if (start !== undefined) return start;
+    const largest = this.#free.reduce((most, stretch) => Math.max(most, stretch.end - stretch.start), 0);
+    throw new IpcError(
+      "IPC_LIMIT",
+      `Cannot map ${this.#round(length)} bytes: the largest free stretch of the arena is ${largest} bytes. Close channels or regions, or map less`,
+    );
+  }
+
+  /** As {@link take}, but gives `undefined` when no free stretch is long enough. */
+  tryTake(length: number): number | undefined {
     const rounded = this.#round(length);
     const free = this.#free;
     let from = free.findIndex(({ end }) => end > this.#next);
@@ -51,14 +62,10 @@ export class Windows {
       this.#next = start + rounded;
       return start;
     }
-    const largest = free.reduce((most, { start, end }) => Math.max(most, end - start), 0);
-    throw new IpcError(
-      "IPC_LIMIT",
-      `Cannot map ${rounded} bytes: the largest free stretch of the arena is ${largest} bytes. Close channels or regions, or map less`,
-    );
+    return undefined;
   }
 
-  /** Takes back a window that `take(length)` gave. */
+  /** Takes back a window that `take(length)` gave, or adds one to the range. */
   give(start: number, length: number): void {
     const end = start + this.#round(length);
     const free = this.#free;

@@ -17,11 +17,47 @@ function memory(bytes: number): number {
   return fd;
 }
 
-test("the arena is one shared memory that can neither grow nor be detached", () => {
+test("the arena is one shared memory", () => {
   assert.ok(arena().buffer instanceof SharedArrayBuffer);
   assert.is(arena().buffer, arena().buffer);
-  assert.is(arena().buffer.byteLength, ARENA_BYTES);
   assert.is(arena().bytes.buffer, arena().words.buffer);
+});
+
+test("the arena grows when it is full, and what was mapped before stays where it is", () => {
+  const fd = memory(page);
+  const before = mapShared(fd, page);
+  const { address, bytes } = arena();
+  const large = memory(bytes.length);
+  const after = mapShared(large, bytes.length);
+  const again = mapShared(fd, page);
+  close(fd);
+  close(large);
+  assert.ok(arena().bytes.length > bytes.length, `${arena().bytes.length} bytes`);
+  assert.is(arena().address, address);
+  before.bytes[1] = 1;
+  assert.is(again.bytes[1], 1, "one mapped before and one mapped after are the same memory");
+  again.bytes[2] = 2;
+  assert.is(before.bytes[2], 2);
+  assert.is(Atomics.load(arena().bytes, before.offset + 1), 1, "the new views reach the old windows");
+  after.bytes[bytes.length - 1] = 3;
+  assert.is(after.bytes[bytes.length - 1], 3);
+  for (const region of [before, after, again]) region.close();
+});
+
+test("the arena does not let a gigabyte of garbage gather", () => {
+  const fd = memory(page);
+  const region = mapShared(fd, page);
+  close(fd);
+  const start = process.memoryUsage().rss;
+  let most = start;
+  let last: Uint8Array | undefined;
+  for (let i = 1; i <= 5_000_000; i++) {
+    last = new Uint8Array(64);
+    if (i % 100_000 === 0) most = Math.max(most, process.memoryUsage().rss);
+  }
+  region.close();
+  assert.is(last?.length, 64);
+  assert.ok(most - start < 300e6, `${Math.round((most - start) / 1e6)} MB`);
 });
 
 test("two mappings of one object are the same memory, for Atomics too", () => {

@@ -1,12 +1,14 @@
-import { O_RDWR } from "../../ffi/abi/current.ts";
+import { O_RDWR, POLLIN } from "../../ffi/abi/current.ts";
 import { close, ftruncate, open } from "../../ffi/fd.ts";
 import { futexWake } from "../../ffi/futex.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { queryLock, tryLock } from "../../ffi/lock.ts";
 import { memfdCreate } from "../../ffi/memfd.ts";
+import { pidfdOpen } from "../../ffi/pidfd.ts";
+import { pollOne } from "../../ffi/poll.ts";
 import { recommendedLibrary } from "../../ffi/recommended.ts";
 import { pageSize } from "../../ffi/sysconf.ts";
-import { arena } from "../../memory/arena.ts";
+import { ARENA_BYTES, arena } from "../../memory/arena.ts";
 import { mapShared } from "../../memory/region.ts";
 import { runtime } from "../../runtime.ts";
 import type { Finding } from "./finding.ts";
@@ -27,9 +29,10 @@ export function abilities(): Finding[] {
   if (findings.some(({ verdict }) => verdict === "problem")) return findings;
   return [
     ...findings,
-    attempt("arena", () => `${arena().buffer.byteLength >> 20} MiB reserved`, "ulimit -v unlimited"),
+    attempt("arena", () => `${arena().address > 0 ? ARENA_BYTES >> 20 : 0} MiB reserved`, "ulimit -v unlimited"),
     attempt("memfd and mapping", mapped, "use Linux 3.17 or newer"),
     attempt("open file description locks", locked, "use Linux 3.15 or newer; a sandbox may forbid fcntl"),
+    attempt("pidfd", ends, "use Linux 5.3 or newer; a sandbox may forbid pidfd_open", "popen cannot wait for programs"),
     attempt("futex", () => `works (${futexWake(arena().address, 1)} woken)`, "a sandbox may forbid futex"),
   ];
 }
@@ -68,7 +71,19 @@ function locked(): string {
   }
 }
 
-function attempt(name: string, run: () => string, remedy: string): Finding {
+/** A descriptor of this process, which has not ended. */
+function ends(): string {
+  const pidfd = pidfdOpen(getpid());
+  try {
+    if (pollOne(pidfd, POLLIN, 0) !== 0) throw new Error("a process that runs is said to have ended");
+    return "works";
+  } finally {
+    close(pidfd);
+  }
+}
+
+/** @param effect what follows from it, where the error does not say */
+function attempt(name: string, run: () => string, remedy: string, effect?: string): Finding {
   try {
     return { area: "runtime", name, value: run(), verdict: "ok" };
   } catch (error) {
@@ -77,7 +92,7 @@ function attempt(name: string, run: () => string, remedy: string): Finding {
       name,
       value: "does not work",
       verdict: "problem",
-      meaning: (error as Error).message,
+      meaning: `${(error as Error).message}${effect === undefined ? "" : `: ${effect}`}`,
       remedy,
     };
   }
