@@ -87,9 +87,9 @@ function sendAll(producer: RingProducer, words: Int32Array, size: number, total:
 function sendOne(producer: RingProducer, words: Int32Array, size: number, number: number): void {
   let at = producer.tryClaim(size);
   while (at === -1) {
-      pause();
-      at = producer.tryClaim(size);
-    }
+    pause();
+    at = producer.tryClaim(size);
+  }
   words[at >> 2] = number;
   words[(at + size - 4) >> 2] = number;
   producer.commit(size);
