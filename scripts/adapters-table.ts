@@ -18,6 +18,11 @@ process.env.MILLRACE_DIR ??= scratch;
 
 const ROWS: readonly Row[] = [
   { form: "`ring:NAME`", what: "lock-free ring in shared memory", open: () => Channel.receiver("ring:adapters-table") },
+  {
+    form: "`broadcast:NAME`",
+    what: "one sender, any number of receivers, in shared memory",
+    open: () => Channel.receiver("broadcast:adapters-table"),
+  },
   { form: "`pipe:FD`, `Channel.pipe()`", what: "anonymous pipe", open: openPipe },
   { form: "`fifo:/PATH`", what: "named pipe", open: () => Channel.receiver(`fifo:${scratch}/fifo`) },
   { form: "`sysv:KEY`, `sysv:PATH#ID`", what: "SysV message queue", open: () => Channel.receiver("sysv:0x6d6c7462") },

@@ -1,10 +1,11 @@
 /**
- * `bun scripts/check-docs.ts [ROOT]` takes every ` ```ts ` block from `README.md`, `docs/*.md` and the doc comments under `src`,
+ * `bun scripts/check-docs.ts [ROOT] [FILE...]` takes every ` ```ts ` block from `README.md`, `docs/*.md` and the doc comments under `src`,
+ * or of these files only (those of a ROOT are relative to it),
  * checks its types against the source, and runs it on Bun, each in a process and folders of its own. `import … from "millrace"`
  * means the source, and a relative import is relative to the file that the block stands in. A block that ends in `// Output:`
  * lines must print them. ` ```ts no-run REASON ` is checked but not run.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { commandFor } from "../test/support/runtimes.ts";
 import { blocksOfMarkdown, blocksOfSource, type DocBlock } from "./doc-blocks.ts";
@@ -14,7 +15,7 @@ import { runIsolated } from "./test-runner/run-isolated.ts";
 const TIMEOUT = 30_000;
 
 const project = resolve(import.meta.dirname, "..");
-const root = resolve(process.argv[2] ?? project);
+const { root, files: named } = readArguments(process.argv.slice(2));
 const problems: string[] = [];
 const blocks = collectBlocks();
 // inside the project, so that its packages and the paths of its tsconfig.json are found
@@ -35,6 +36,21 @@ for (const { file, line, noRun } of blocks) if (noRun !== undefined) console.log
 console.log(`Docs: ${blocks.length} blocks, ${problems.length} problems`);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
+/** A folder is the root; the rest are files. */
+function readArguments(given: readonly string[]): { root: string; files: string[] } {
+  const [first] = given;
+  const hasRoot = first !== undefined && statSync(first, { throwIfNoEntry: false })?.isDirectory() === true;
+  const root = hasRoot ? resolve(first) : project;
+  const files = given.slice(hasRoot ? 1 : 0).map((file) => (hasRoot ? resolve(root, file) : resolve(file)));
+  for (const file of files) {
+    const fits = /\.(md|ts)$/.test(file) && statSync(file, { throwIfNoEntry: false })?.isFile();
+    if (fits) continue;
+    console.error(`Cannot check ${file}: it is no file that ends in .md or .ts`);
+    process.exit(1);
+  }
+  return { root, files };
+}
+
 function collectBlocks(): DocBlock[] {
   const all: DocBlock[] = [];
   for (const path of documents()) {
@@ -48,6 +64,7 @@ function collectBlocks(): DocBlock[] {
 }
 
 function documents(): string[] {
+  if (named.length > 0) return [...new Set(named)];
   const list = (name: string, recursive: boolean) =>
     existsSync(join(root, name))
       ? readdirSync(join(root, name), { recursive, encoding: "utf8" }).map((file) => join(root, name, file))

@@ -21,4 +21,4 @@ export function importsOf(text: string): { specifier: string; line: number }[] {
 }
 
 const IMPORT =
-  /(?:\bfrom\s*|\bimport\s*\(?\s*|\w*[rR]equire\w*\s*(?:\([^()]*\))?\s*\(\s*|\bgetBuiltinModule\b[^"\n]*\(\s*)"([^"\n]+)"|\bnew URL\(\s*"(\.[^"\n]+)"\s*,\s*import\.meta\.url/g;
+  /(?:(?<!")\bfrom\s*|\bimport\s*\(?\s*|\w*[rR]equire\w*\s*(?:\([^()]*\))?\s*\(\s*|\bgetBuiltinModule\b[^"\n]*\(\s*)"([^"\n]+)"|\bnew URL\(\s*"(\.[^"\n]+)"\s*,\s*import\.meta\.url/g;

@@ -12,6 +12,7 @@
  * | `IPC_CORRUPT` | shared memory or a frame holds what no correct peer writes |
  * | `IPC_PERMISSION` | the system refused access |
  * | `IPC_LIMIT` | a limit of the system was reached (space, count, descriptors) |
+ * | `IPC_LAGGED` | a receiver of a broadcast was overtaken: messages are lost to it, `missed` says how many |
  * | `IPC_UNSUPPORTED` | this runtime, platform or kind of channel lacks the operation |
  * | `IPC_TIMEOUT` | the time given was over |
  * | `IPC_ABORTED` | the `AbortSignal` fired |
@@ -28,6 +29,7 @@ export type IpcErrorCode =
   | "IPC_CORRUPT"
   | "IPC_PERMISSION"
   | "IPC_LIMIT"
+  | "IPC_LAGGED"
   | "IPC_UNSUPPORTED"
   | "IPC_TIMEOUT"
   | "IPC_ABORTED"
@@ -54,14 +56,17 @@ export class IpcError extends Error {
   override readonly name = "IpcError";
   /** What went wrong, for programs; see {@link IpcErrorCode}. */
   readonly code: IpcErrorCode;
+  /** With `IPC_LAGGED`, how many messages were missed since the last message, or since the last such error. */
+  readonly missed: number | undefined;
 
   /**
    * @param code the stable code
    * @param message names the address, the value seen and the value that would be right; no period at the end
-   * @param options `cause`: the error below this one, usually a `SystemError`
+   * @param options `cause`: the error below this one, usually a `SystemError`; `missed`: see there
    */
-  constructor(code: IpcErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: IpcErrorCode, message: string, options?: ErrorOptions & { readonly missed?: number }) {
     super(message, options);
     this.code = code;
+    this.missed = options?.missed;
   }
 }

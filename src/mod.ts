@@ -9,7 +9,9 @@ export { IpcError, type IpcErrorCode } from "./errors.ts";
 export { IPC_PRIVATE } from "./ffi/abi/current.ts";
 export { ftok } from "./ffi/msg.ts";
 export { SystemError } from "./ffi/system-error.ts";
+export type { CallAddress } from "./ipc/call-link/call-addresses.ts";
 export { Channel } from "./ipc/channel.ts";
+export { IncomingCall } from "./ipc/incoming-call.ts";
 export type { GcOptions, GcResult, LeftObject } from "./ipc/listing/gc.ts";
 export type { ListOptions } from "./ipc/listing/list.ts";
 export type { ObjectInfo, ObjectProcess } from "./ipc/listing/object-info.ts";
@@ -43,6 +45,9 @@ export {
   type PosixMessageQueueOptions,
   type PosixSendOptions,
 } from "./ipc/posix-message-queue.ts";
+export { RemoteError } from "./ipc/remote-error.ts";
+export { Requester, type RequesterOptions, type RequesterStats } from "./ipc/requester.ts";
+export { type CallHandler, Responder, type ResponderOptions, type ResponderStats } from "./ipc/responder.ts";
 export {
   type SysvMessage,
   SysvMessageQueue,
@@ -65,6 +70,7 @@ export type {
 } from "./memory/mod.ts";
 export { MappedFile, SharedMemory, SysvSharedMemory } from "./memory/mod.ts";
 export type { ObjectKind } from "./objects/own.ts";
+export type { SysvKey } from "./objects/sysv-key.ts";
 export type { ExitStatus } from "./process/child.ts";
 export { type PipeDirection, type PopenOptions, popen } from "./process/popen.ts";
 export type { Popen } from "./process/popen-handle.ts";

@@ -3,7 +3,8 @@
 // most; otherwise it waits, even if the resource is free. So they never wait for each other in a circle (deadlock).
 //
 // The semaphores of the array are one for each kind of resource, the lock, the start, and a bell for each process. The table of who has
-// what, and may need what, lies in shared memory. With SEM_UNDO the kernel gives back what a process that dies had taken of the array.
+// what, and may need what, lies in shared memory. With SEM_UNDO the kernel gives back what a process that dies had taken of the array; the
+// table is not the kernel's, so here nobody may die.
 //
 // Run it: bun examples/textbook/bankers-algorithm.ts
 import assert from "node:assert/strict";
@@ -26,6 +27,7 @@ const START = KINDS + 1;
 const bellOf = (customer: number) => KINDS + 2 + customer;
 
 const [, , role, name = "", arrayId = "", customerNumber = ""] = process.argv;
+
 /** The table in shared memory. Only who holds the lock touches it. */
 class Ledger {
   static readonly bytes = 4 * (MAXIMA.length * KINDS + MAXIMA.length + 1);

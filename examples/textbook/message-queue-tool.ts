@@ -5,7 +5,7 @@
 //   bun examples/textbook/message-queue-tool.ts -r -k 0x4d4c0060 [-t 5]
 //   bun examples/textbook/message-queue-tool.ts -d -k 0x4d4c0060
 //
-//   -s  sends the rest of the command line, and makes the queue when there is none
+//   -s  sends the rest of the command line (the options may also come behind it), and makes the queue when there is none
 //   -r  waits for a message, and prints it
 //   -d  removes the queue, with what is in it
 //   -t  the type: of what is sent, from 1 (default 1); of what is received (default 0: the first message of any type; a negative number:
@@ -42,8 +42,9 @@ async function runTool(commandLine: string[]): Promise<void> {
         key: { type: "string", short: "k" },
       },
     });
-    const key = values.key?.includes("#") ? values.key : Number(values.key);
     if ([values.send, values.receive, values.delete].filter(Boolean).length !== 1) throw new TypeError(USAGE);
+    if (values.send !== positionals.length > 0) throw new TypeError(USAGE);
+    const key = parseKey(values.key);
     if (values.send) await send(key, Number(values.type ?? 1), positionals.join(" "));
     else if (values.receive) await receive(key, Number(values.type ?? 0));
     else remove(key);
@@ -53,6 +54,14 @@ async function runTool(commandLine: string[]): Promise<void> {
     console.error(error.message);
     process.exitCode = error instanceof IpcError ? 1 : 2;
   }
+}
+
+function parseKey(text = ""): number | string {
+  if (text.includes("#")) return text;
+  const key = Number(text);
+  // 0 is IPC_PRIVATE, which makes a queue that no other run of this tool could find
+  if (Number.isNaN(key) || key === 0) throw new TypeError(`-k ${text} is not a key\n${USAGE}`);
+  return key;
 }
 
 async function send(key: number | string, type: number, text: string): Promise<void> {
@@ -83,7 +92,7 @@ async function demonstrate(): Promise<void> {
     console.log(`the first of type 3: ${(await run("-r", "-k", key, "-t", "3")).output}`);
 
     const waiting = run("-r", "-k", key, "-t", "4");
-    await run("-s", "-k", key, "-t", "4", "what was waited for");
+    assert.equal((await run("-s", "-k", key, "-t", "4", "what was waited for")).status, 0);
     console.log(`one that may have waited: ${(await waiting).output}`);
 
     assert.equal((await run("-d", "-k", key)).status, 0);
@@ -91,6 +100,7 @@ async function demonstrate(): Promise<void> {
     console.log(`after -d: status ${gone.status}, ${gone.output}`);
     console.log(`a mistake: status ${(await run("-s", "-r", "-k", key)).status}`);
   } finally {
+    await run("-d", "-k", key); // after a failed check it is still there
     rmSync(folder, { recursive: true });
   }
 }

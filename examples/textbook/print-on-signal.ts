@@ -16,10 +16,11 @@ import { SharedMemory, signals } from "millrace";
 const LINE_BYTES = 256; // the first one is the length of the line
 const NO_LINE = 255; // in its place: the file has ended
 
-if (process.argv[2] === "child") await readLines();
+if (process.argv[2] === "child") await readLines(Number(process.argv[3]));
 else await printLines();
 
-async function readLines() {
+/** @param parent its process id; `process.ppid` would be that of another process once the parent has died */
+async function readLines(parent: number) {
   using memory = SharedMemory.fromDescriptor(3);
   // before the parent can answer: from here on no signal is lost
   using printed = signals.receive(["SIGUSR1"]);
@@ -28,12 +29,12 @@ async function readLines() {
     assert(bytes.length < NO_LINE);
     memory.bytes[0] = bytes.length;
     memory.bytes.set(bytes, 1);
-    signals.send(process.ppid, "SIGUSR1");
+    signals.send(parent, "SIGUSR1");
     const { pid } = await printed.next({ timeout: 10_000 });
-    assert.equal(pid, process.ppid);
+    assert.equal(pid, parent, "somebody else sent the signal");
   }
   memory.bytes[0] = NO_LINE;
-  signals.send(process.ppid, "SIGUSR1");
+  signals.send(parent, "SIGUSR1");
 }
 
 async function printLines() {
@@ -44,7 +45,7 @@ async function printLines() {
     const file = openSync(path, "r");
     using memory = SharedMemory.anonymous(LINE_BYTES);
     using lineIsThere = signals.receive(["SIGUSR1"]);
-    const child = fork(import.meta.filename, ["child"], {
+    const child = fork(import.meta.filename, ["child", `${process.pid}`], {
       stdio: [file, "inherit", "inherit", memory.descriptor, "ipc"],
     });
     const ended = once(child, "exit");

@@ -12,12 +12,20 @@ import { version } from "./version.ts";
  * @returns the exit status
  */
 export async function main(args: readonly string[]): Promise<number> {
-  const debug = asksFor(args, "--debug") || (process.env.MILLRACE_DEBUG ?? "0") !== "0";
+  const debug = asksFor(args, "--debug") || isDebugWanted();
   const interruption = new Interruption();
   try {
     return await dispatch(args, interruption);
   } catch (error) {
     return await reportError(error, { debug, interruption });
+  }
+}
+
+function isDebugWanted(): boolean {
+  try {
+    return (process.env.MILLRACE_DEBUG ?? "0") !== "0";
+  } catch {
+    return false; // Deno without --allow-env
   }
 }
 

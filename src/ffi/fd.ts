@@ -55,7 +55,6 @@ export interface FileStatus {
  * @throws {SystemError} `EBUSY` `O_EXCL` on a block device in use
  * @throws {SystemError} `EDQUOT` the user's quota of disk blocks or files is used up
  * @throws {SystemError} `EEXIST` `O_CREAT | O_EXCL` and the path exists
- * @throws {SystemError} `EFBIG`, `EOVERFLOW` the file is too large
  * @throws {SystemError} `EINVAL` a flag or a name that the file system does not take
  * @throws {SystemError} `EISDIR` writing to a folder
  * @throws {SystemError} `ELOOP` too many symbolic links, or one with `O_NOFOLLOW`
@@ -65,11 +64,11 @@ export interface FileStatus {
  * @throws {SystemError} `ENOENT` no such file, or `O_CREAT` in a folder that does not exist
  * @throws {SystemError} `ENOMEM`, `ENOSPC` no memory, or no space for the new file
  * @throws {SystemError} `ENOTDIR` a part of the path is not a folder
- * @throws {SystemError} `EOPNOTSUPP` `O_TMPFILE` on a file system without it
- * @throws {SystemError} `EPERM` a seal, or `O_NOATIME` on another's file
+ * @throws {SystemError} `ENOTSUP` `O_TMPFILE` on a file system without it
+ * @throws {SystemError} `EPERM` `O_NOATIME` on another's file
  * @throws {SystemError} `EROFS` writing on a read-only file system
  * @throws {SystemError} `ETXTBSY` writing to a program that runs
- * @throws {SystemError} `EWOULDBLOCK` a lease held by another with `O_NONBLOCK`
+ * @throws {SystemError} `EAGAIN` a lease held by another with `O_NONBLOCK`
  * @throws {RangeError} the path holds a NUL character
  * @see https://man7.org/linux/man-pages/man2/open.2.html
  *
@@ -140,7 +139,7 @@ export function read(fd: number, view: ArrayBufferView): number {
  *
  * @returns the bytes written, which may be fewer; {@link WOULD_BLOCK} when a non-blocking descriptor has no room
  * @throws {SystemError} `EBADF` not a descriptor open for writing
- * @throws {SystemError} `EDESTADDRREQ` a datagram socket that is not connected
+ * @throws {SystemError} `ENOTCONN` a socket that is not connected
  * @throws {SystemError} `EDQUOT`, `ENOSPC` no space left, for the user or at all
  * @throws {SystemError} `EFAULT` `view` lies in memory that cannot be read
  * @throws {SystemError} `EFBIG` past the largest file size
@@ -197,7 +196,6 @@ export function pipe2(flags = 0): [readEnd: number, writeEnd: number] {
  * @throws {SystemError} `EBADF` `oldFd` is not an open descriptor, or `newFd` is past the limit of descriptors
  * @throws {SystemError} `EBUSY` a race with an open in another thread
  * @throws {SystemError} `EINVAL` both are the same, or a flag that it does not take
- * @throws {SystemError} `EMFILE` the limit of open descriptors
  * @see https://man7.org/linux/man-pages/man2/dup.2.html
  */
 export function dup3(oldFd: number, newFd: number, flags = 0): void {
@@ -221,7 +219,6 @@ export function dup3(oldFd: number, newFd: number, flags = 0): void {
  * @throws {SystemError} `EINVAL` negative, not open for writing, or not an object with a size
  * @throws {SystemError} `EIO` an input or output error
  * @throws {SystemError} `EPERM` a seal forbids it
- * @throws {SystemError} `EROFS`, `ETXTBSY` a read-only file system, a program that runs
  * @see https://man7.org/linux/man-pages/man2/ftruncate.2.html
  */
 export function ftruncate(fd: number, length: number): void {
@@ -245,7 +242,6 @@ export function ftruncate(fd: number, length: number): void {
  * @throws {SystemError} `EINVAL` a negative offset, or a length below 1
  * @throws {SystemError} `ENODEV`, `ESPIPE` not a regular file
  * @throws {SystemError} `ENOSPC` not enough space left
- * @throws {SystemError} `EOPNOTSUPP` a file system that cannot do it
  * @throws {SystemError} `EPERM` a seal forbids it
  * @see https://man7.org/linux/man-pages/man3/posix_fallocate.3.html
  */

@@ -30,7 +30,6 @@ export type LockType = "read" | "write";
  * @throws {SystemError} `EBADF` not an open descriptor, or not open for reading (`"read"`) or writing (`"write"`)
  * @throws {SystemError} `EINVAL` a negative range, or a file that cannot be locked
  * @throws {SystemError} `ENOLCK` too many locks
- * @throws {SystemError} `EOVERFLOW` a range past the largest offset
  *
  * @example Only one at a time
  * ```ts

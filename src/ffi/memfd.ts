@@ -18,7 +18,7 @@ const calls = lazyBind({
  * @throws {SystemError} `EINVAL` an unknown flag, or a name longer than 249 bytes
  * @throws {SystemError} `EMFILE`, `ENFILE` the limit of open descriptors of the process, or of the system
  * @throws {SystemError} `ENOMEM` no memory
- * @throws {SystemError} `EPERM` no privilege for `MFD_HUGETLB`
+ * @throws {SystemError} `ENODEV` `MFD_HUGETLB` with a size of pages that the machine has not
  * @throws {RangeError} the name holds a NUL character
  * @see https://man7.org/linux/man-pages/man2/memfd_create.2.html
  *

@@ -35,9 +35,7 @@ const FAILED = -1;
  * @throws {SystemError} `ENFILE` the limit of open files of the system
  * @throws {SystemError} `ENODEV` a file system without mappings
  * @throws {SystemError} `ENOMEM` no memory or address space, or too many mappings
- * @throws {SystemError} `EOVERFLOW` the range does not fit in a file offset
- * @throws {SystemError} `EPERM` a seal forbids it, or `PROT_EXEC` on a `noexec` file system
- * @throws {SystemError} `ETXTBSY` writing to a program that runs
+ * @throws {SystemError} `EPERM` a seal of the file, or of the memory there (mseal(2)), forbids it, or `PROT_EXEC` on a `noexec` file system
  * @see https://man7.org/linux/man-pages/man2/mmap.2.html
  */
 export function mmap(address: number, length: number, prot: number, flags: number, fd: number, offset: number): number {
@@ -58,6 +56,7 @@ export function mmap(address: number, length: number, prot: number, flags: numbe
  *
  * @throws {SystemError} `EINVAL` not a page boundary, or a length of 0
  * @throws {SystemError} `ENOMEM` too many mappings, when it splits one
+ * @throws {SystemError} `EPERM` sealed memory (mseal(2))
  * @see https://man7.org/linux/man-pages/man2/munmap.2.html
  */
 export function munmap(address: number, length: number): void {
@@ -73,6 +72,7 @@ export function munmap(address: number, length: number): void {
  * @throws {SystemError} `EACCES` more than the file was opened for
  * @throws {SystemError} `EINVAL` not a page boundary, or an unknown protection
  * @throws {SystemError} `ENOMEM` a part is not mapped, or too many mappings
+ * @throws {SystemError} `EPERM` sealed memory (mseal(2))
  * @see https://man7.org/linux/man-pages/man2/mprotect.2.html
  */
 export function mprotect(address: number, length: number, prot: number): void {
@@ -109,9 +109,9 @@ export function msync(address: number, length: number, flags: number): void {
  * @throws {SystemError} `EBADF` the memory is not of a file
  * @throws {SystemError} `EFAULT` `MADV_POPULATE_*` where touching would be a `SIGBUS`
  * @throws {SystemError} `EINVAL` not a page boundary, or advice that does not fit or is not known
- * @throws {SystemError} `EIO` reading from the disk failed, or too much memory for `MADV_WILLNEED`
+ * @throws {SystemError} `EIO` the disk failed
  * @throws {SystemError} `ENOMEM` a part is not mapped
- * @throws {SystemError} `EPERM` no privilege
+ * @throws {SystemError} `EPERM` no privilege, or sealed memory (mseal(2))
  * @see https://man7.org/linux/man-pages/man2/madvise.2.html
  */
 export function madvise(address: number, length: number, advice: number): void {

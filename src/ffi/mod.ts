@@ -15,6 +15,7 @@ export * from "./eventfd.ts";
 export * from "./fcntl.ts";
 export * from "./fd.ts";
 export * from "./fifo.ts";
+export * from "./flock.ts";
 export * from "./futex.ts";
 export * from "./ids.ts";
 export * from "./inotify.ts";

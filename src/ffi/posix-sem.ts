@@ -47,7 +47,7 @@ const clockCalls = lazyBind({
  * @throws {SystemError} `EMFILE`, `ENFILE` the limit of open descriptors of the process, or of the system
  * @throws {SystemError} `ENAMETOOLONG` the name is longer than 251 bytes. glibc 2.36 says `EINVAL`
  * @throws {SystemError} `ENOENT` no semaphore of that name
- * @throws {SystemError} `ENOMEM` no memory
+ * @throws {SystemError} `ENOMEM`, `ENOSPC` no memory, or no space for the new semaphore
  * @throws {RangeError} the name holds a NUL character
  * @see https://man7.org/linux/man-pages/man3/sem_open.3.html
  *
@@ -90,7 +90,7 @@ export function semClose(semaphore: number): void {
  * `int sem_unlink(const char *name)` — Removes the name of a semaphore. Who has it open keeps it.
  *
  * @throws {SystemError} `EACCES` no permission, also for the semaphore of another user
- * @throws {SystemError} `ENAMETOOLONG` the name is too long
+ * @throws {SystemError} `ENAMETOOLONG` the name is too long. glibc 2.36 says `ENOENT`
  * @throws {SystemError} `ENOENT` no semaphore of that name, or a name that is not allowed
  * @throws {RangeError} the name holds a NUL character
  * @see https://man7.org/linux/man-pages/man3/sem_unlink.3.html

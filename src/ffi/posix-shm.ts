@@ -23,6 +23,7 @@ const calls = lazyBind({
  * @throws {SystemError} `EACCES` no permission
  * @throws {SystemError} `EEXIST` `O_CREAT | O_EXCL` and there is one
  * @throws {SystemError} `EINVAL` a name that is not allowed
+ * @throws {SystemError} `ELOOP` a symbolic link is there
  * @throws {SystemError} `EMFILE`, `ENFILE` the limit of open descriptors of the process, or of the system
  * @throws {SystemError} `ENAMETOOLONG` the name is longer than 255 bytes. glibc 2.36 says `EINVAL`
  * @throws {SystemError} `ENOENT` no object of that name

@@ -110,6 +110,7 @@ export function pthreadMutexLock(mutex: number): number {
  *
  * @returns 0, {@link OWNER_DIED}, or {@link WOULD_BLOCK} when somebody has it, also this thread unless it is `recursive`
  * @throws {SystemError} `EAGAIN` locked too often (`recursive`)
+ * @throws {SystemError} `EDEADLK` this thread has it (`errorcheck` and `robust`)
  * @throws {SystemError} `ENOTRECOVERABLE` as {@link pthreadMutexLock}
  * @see https://man7.org/linux/man-pages/man3/pthread_mutex_trylock.3p.html
  */

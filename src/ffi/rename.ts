@@ -17,6 +17,9 @@ const c = lazyBind({
  * @throws {SystemError} `EINVAL` when the file system cannot exchange
  * @throws {SystemError} `EXDEV` when they are on different file systems
  * @throws {SystemError} `EACCES`, `EPERM` when a directory may not be written
+ * @throws {SystemError} `EBUSY` when one is a mount point
+ * @throws {SystemError} `ELOOP`, `ENAMETOOLONG`, `ENOTDIR` when a path leads nowhere
+ * @throws {SystemError} `EROFS` a read-only file system
  * @see https://man7.org/linux/man-pages/man2/rename.2.html
  */
 export function renameExchange(path: string, other: string): void {

@@ -113,7 +113,7 @@ export function semget(key: number, count: number, flags: number): number {
  * @throws {SystemError} `EFBIG` no semaphore of that number
  * @throws {SystemError} `EIDRM` the array was removed meanwhile
  * @throws {SystemError} `EINVAL` no such array, or no operation
- * @throws {SystemError} `ENOMEM`, `ENOSPC` no memory for `SEM_UNDO`, or too many of them
+ * @throws {SystemError} `ENOMEM` no memory, also for `SEM_UNDO`
  * @throws {SystemError} `ERANGE` a value beyond 32767
  * @see https://man7.org/linux/man-pages/man2/semop.2.html
  */

@@ -102,6 +102,7 @@ export function shmget(key: number, size: number, flags: number): number {
  * @throws {SystemError} `EIDRM` the segment was removed meanwhile
  * @throws {SystemError} `EINVAL` no such segment, a wrong alignment, something is mapped there, or `SHM_REMAP` without address
  * @throws {SystemError} `ENOMEM` no memory or address space
+ * @throws {SystemError} `EPERM` sealed memory is there (mseal(2))
  * @see https://man7.org/linux/man-pages/man2/shmat.2.html
  */
 export function shmat(segment: number, address: number, flags: number): number {

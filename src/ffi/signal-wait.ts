@@ -212,7 +212,8 @@ export function signalfd(signals: readonly number[], flags = 0, fd = -1): number
  * while there is none, unless it has `SFD_NONBLOCK`.
  *
  * @returns the signal, or {@link WOULD_BLOCK}
- * @throws {SystemError} as {@link read}
+ * @throws {SystemError} `EBADF` not a descriptor open for reading
+ * @throws {SystemError} `EINVAL`, `EIO`, `EISDIR` not a signalfd
  * @see https://man7.org/linux/man-pages/man2/signalfd.2.html
  */
 export function readSignalfd(fd: number): SignalInfo | typeof WOULD_BLOCK {

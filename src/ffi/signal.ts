@@ -77,6 +77,44 @@ export function sigaction(signal: number, action?: "default" | "ignore" | "inter
   return before === handlerAddress("interrupt") ? "interrupt" : "handler";
 }
 
+/** All that the kernel knows of what a signal does: the handler, its flags, and the signals that it blocks while it runs. */
+export interface SavedSigaction {
+  readonly signal: number;
+  /** Native address of the handler; `SIG_DFL` or `SIG_IGN` when there is none. */
+  readonly handler: number;
+  /** A copy of the C library's `struct sigaction`. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * `int sigaction(int signum, NULL, struct sigaction *oldact)` — Copies the whole of what a signal does, for {@link restoreSigaction}.
+ *
+ * @throws {SystemError} `EINVAL` no such signal
+ * @see https://man7.org/linux/man-pages/man2/sigaction.2.html
+ */
+export function saveSigaction(signal: number): SavedSigaction {
+  checkInt32("signal", signal);
+  if (calls().sigaction(signal, 0, scratchAddress()) !== 0) throw failedCall("sigaction");
+  const bytes = new Uint8Array(scratch.buffer.slice(0, SIGACTION.sizeof));
+  return { signal, handler: getMember(scratch, SIGACTION.sa_handler), bytes };
+}
+
+/**
+ * `int sigaction(int signum, const struct sigaction *act, NULL)` — Has a signal do again what it did when it was saved. The handler must
+ * still be there: one of the runtime's is for as long as the runtime listens for the signal.
+ *
+ * @throws {SystemError} `EINVAL` setting that of `SIGKILL` or `SIGSTOP`
+ * @see https://man7.org/linux/man-pages/man2/sigaction.2.html
+ */
+export function restoreSigaction({ signal, bytes }: SavedSigaction): void {
+  checkInt32("signal", signal);
+  if (!(bytes instanceof Uint8Array) || bytes.length !== SIGACTION.sizeof) {
+    throw new TypeError("What is restored must be what saveSigaction gave");
+  }
+  new Uint8Array(scratch.buffer).set(bytes);
+  if (calls().sigaction(signal, scratchAddress(), 0) !== 0) throw failedCall("sigaction");
+}
+
 function handlerAddress(action: "default" | "ignore" | "interrupt"): number {
   if (action === "default") return SIG_DFL;
   if (action === "ignore") return SIG_IGN;

@@ -90,6 +90,7 @@ export interface ReceivedMessage {
  * @throws {SystemError} `ENOBUFS`, `ENOMEM` no memory
  * @throws {SystemError} `ENOTCONN` not connected
  * @throws {SystemError} `ENOTSOCK` not a socket
+ * @throws {SystemError} `ENOTSUP` an address, and the socket is of streams
  * @throws {SystemError} `EPIPE` the connection was ended
  * @throws {SystemError} `EPROTOTYPE` the socket at the address is of another type
  * @throws {SystemError} `ETOOMANYREFS` too many descriptors under way

@@ -47,7 +47,7 @@ export interface PeerCredentials {
  *
  * @param type `SOCK_STREAM`, `SOCK_SEQPACKET` or `SOCK_DGRAM`, with `SOCK_NONBLOCK`
  * @returns a file descriptor of this process, to be closed with {@link close}
- * @throws {SystemError} `EINVAL`, `EPROTONOSUPPORT`, `ESOCKTNOSUPPORT` no such type
+ * @throws {SystemError} `EINVAL`, `ESOCKTNOSUPPORT` no such type
  * @throws {SystemError} `EMFILE`, `ENFILE` the limit of open descriptors of the process, or of the system
  * @throws {SystemError} `ENOBUFS`, `ENOMEM` no memory
  * @see https://man7.org/linux/man-pages/man2/socket.2.html
@@ -82,7 +82,7 @@ export function socketpair(type: number): [number, number] {
  * @throws {SystemError} `EADDRINUSE` there is a file, or a socket of that name
  * @throws {SystemError} `EBADF` not an open descriptor
  * @throws {SystemError} `EINVAL` the socket has an address
- * @throws {SystemError} `ELOOP`, `ENAMETOOLONG`, `ENOENT`, `ENOMEM`, `ENOTDIR`, `EROFS` as for making a file
+ * @throws {SystemError} `EDQUOT`, `ELOOP`, `ENAMETOOLONG`, `ENOENT`, `ENOMEM`, `ENOSPC`, `ENOTDIR`, `EPERM`, `EROFS` as for making a file
  * @throws {SystemError} `ENOTSOCK` not a socket
  * @throws {RangeError} the address does not fit, or a path that holds a NUL character
  * @see https://man7.org/linux/man-pages/man2/bind.2.html
@@ -221,6 +221,7 @@ export function getsockopt(fd: number, option: number): number {
  * @throws {SystemError} `EBADF` not an open descriptor
  * @throws {SystemError} `EINVAL` not a value for it
  * @throws {SystemError} `ENOPROTOOPT` no such option, or not to be set
+ * @throws {SystemError} `EPERM` an option that takes privilege
  * @throws {SystemError} `ENOTSOCK` not a socket
  * @see https://man7.org/linux/man-pages/man7/socket.7.html
  */

@@ -83,10 +83,10 @@ export interface SpawnOptions {
  * @throws {SystemError} `EACCES` not a program that this user may run
  * @throws {SystemError} `EAGAIN`, `ENOMEM` the limit of processes, or no memory
  * @throws {SystemError} `EBADF` a file action on a descriptor that is not open (`dup2`) or not possible
- * @throws {SystemError} `EINVAL` no such signal
+ * @throws {SystemError} `EINVAL` no such signal, or a process group below 0
  * @throws {SystemError} `ELOOP`, `ENAMETOOLONG`, `ENOENT`, `ENOTDIR` the path, or that of a file action
  * @throws {SystemError} `ENOEXEC` not a program
- * @throws {SystemError} `EPERM`, `ESRCH` no such process group, or not in this session
+ * @throws {SystemError} `EPERM` no such process group, or not in this session
  * @throws {SystemError} `ETXTBSY` the program is being written
  * @throws {RangeError} a string that holds a NUL character
  * @see https://man7.org/linux/man-pages/man3/posix_spawn.3.html

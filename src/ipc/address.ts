@@ -8,6 +8,7 @@ export type Scheme = ParsedAddress["scheme"];
 /** An address taken apart and checked. `text` is its canonical form, which parses to the same address again. */
 export type ParsedAddress =
   | RingAddress
+  | BroadcastAddress
   | PipeAddress
   | FifoAddress
   | SysvAddress
@@ -18,6 +19,13 @@ export type ParsedAddress =
 /** `ring:NAME` */
 export interface RingAddress {
   readonly scheme: "ring";
+  readonly text: string;
+  readonly name: string;
+}
+
+/** `broadcast:NAME` */
+export interface BroadcastAddress {
+  readonly scheme: "broadcast";
   readonly text: string;
   readonly name: string;
 }
@@ -67,7 +75,7 @@ export interface MemoryAddress {
   readonly name: string;
 }
 
-/** The longest name of a `ring:` or a `memory:`, in characters. It leaves room for what a temporary file name adds. */
+/** The longest name of a `ring:`, a `broadcast:` or a `memory:`, in characters. It leaves room for what a temporary file name adds. */
 const MAX_NAME_LENGTH = 200;
 const MAX_PATH_BYTES = 4095;
 const MAX_PATH_PART_BYTES = 255;
@@ -81,6 +89,10 @@ const MAX_ABSTRACT_NAME_BYTES = 105;
 /** One line per scheme: how the part behind the colon is read, and what it looks like in an error message. */
 const PARSERS: { readonly [S in Scheme]: Parser<Extract<ParsedAddress, { scheme: S }>> } = {
   ring: { form: "ring:NAME", parse: (rest) => ({ scheme: "ring", text: `ring:${rest}`, name: name("ring", rest) }) },
+  broadcast: {
+    form: "broadcast:NAME",
+    parse: (rest) => ({ scheme: "broadcast", text: `broadcast:${rest}`, name: name("broadcast", rest) }),
+  },
   pipe: { form: "pipe:FD", parse: parsePipe },
   fifo: { form: "fifo:/PATH", parse: parseFifo },
   sysv: { form: "sysv:KEY", parse: parseSysv },
@@ -135,7 +147,10 @@ function isScheme(text: string): text is Scheme {
 
 function parseBareName(address: string): ParsedAddress {
   if (address.includes("/")) {
-    throw new RangeError(`${quote(address)} is not an address: for a named pipe write ${quote(`fifo:${address}`)}`);
+    const [fifo, unix] = [quote(`fifo:${address}`), quote(`unix:${address}`)];
+    throw new RangeError(
+      `${quote(address)} is not an address: for a named pipe write ${fifo}, for a unix socket ${unix}`,
+    );
   }
   return PARSERS[DEFAULT_SCHEME].parse(address);
 }

@@ -2,28 +2,33 @@ import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } from "../ffi/abi/current.ts";
+import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, S_IFMT, S_IFREG } from "../ffi/abi/current.ts";
 import { close, fstat, open, posixFallocate, write } from "../ffi/fd.ts";
 import { mkfifo } from "../ffi/fifo.ts";
-import { getpid } from "../ffi/ids.ts";
-import { lockWait, queryLock, tryLock, unlock } from "../ffi/lock.ts";
+import { geteuid, getpid } from "../ffi/ids.ts";
+import { queryLock, tryLock, unlock } from "../ffi/lock.ts";
 import { renameExchange } from "../ffi/rename.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import type { Region } from "../memory/region.ts";
 import { objectDirectory } from "../objects/object-directory.ts";
+import { waitForLock } from "../objects/wait-for-lock.ts";
 import { initializeHeader } from "../ring/initialize-header.ts";
 import {
   HEAD_OFFSET,
+  KIND_SPSC,
   OWNER_WORDS_OFFSET,
   SEGMENT_LIVE,
+  SEGMENT_REMOVED,
   SEGMENT_STATE_OFFSET,
   SEGMENT_SUPERSEDED,
   STATE_CLOSED,
   STATE_NEVER,
   TAIL_OFFSET,
 } from "../ring/layout.ts";
+import type { RingKind } from "../ring/validate-header.ts";
 import type { Side } from "./link.ts";
 import { mapSegment } from "./map-segment.ts";
+import { openBell } from "./open-bell.ts";
 import { Presence } from "./presence.ts";
 import {
   bellFile,
@@ -37,6 +42,9 @@ import {
   sweepTemporaries,
   temporaryPath,
 } from "./presence-object.ts";
+
+/** What is asked of a new object. */
+export type NewObject = Pick<AttachOptions, "address" | "capacity" | "mode">;
 
 /** What `attachPresence` wants to know. */
 export interface AttachOptions {
@@ -72,7 +80,7 @@ export function attachPresence(
     for (;;) {
       const segment = openSegment(path, options.address);
       if (segment === undefined) {
-        created = create(path, options);
+        created = createObject(path, options);
         continue;
       }
       const presence = attachOpened(segment, path, name, side, options, created, enter);
@@ -80,24 +88,61 @@ export function attachPresence(
       created = false;
     }
   } catch (error) {
-    throw domainError("create", error, `Cannot open ${options.address} as ${side}, in ${path}`);
+    const remedy = REMEDIES[(error as { code?: string }).code ?? ""];
+    const message = `Cannot open ${options.address} as ${side}, in ${path}`;
+    throw domainError("create", error, remedy === undefined ? message : `${message}. ${remedy}`);
   }
 }
 
-function openSegment(path: string, address: string): number | undefined {
+/** What an object is besides its files' sizes: which kind of ring, and how its ends are woken. */
+export interface ObjectShape {
+  readonly kind: RingKind;
+  /** One of the files that `makeBells` makes. */
+  readonly bell: string;
+  makeBells(directory: string, mode: number): void;
+}
+
+const TWO_BELLS: ObjectShape = {
+  kind: KIND_SPSC,
+  bell: bellFile("sender"),
+  makeBells(directory, mode) {
+    mkfifo(join(directory, bellFile("sender")), mode);
+    mkfifo(join(directory, bellFile("receiver")), mode);
+  },
+};
+
+/** Opens the segment of an object; `undefined` when there is no object, or no longer. */
+export function openSegment(path: string, address: string, shape: ObjectShape = TWO_BELLS): number | undefined {
   try {
-    return open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
+    const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
+    checkSegment(segment, path, address);
+    return segment;
   } catch (error) {
     const { code } = error as { code?: string };
-    if (code === "ENOTDIR" || code === "ELOOP" || code === "EISDIR") throw foreign(path, address, error);
+    if (code === "ENOTDIR" || code === "ELOOP" || code === "EISDIR" || code === "ENXIO")
+      throw foreign(path, address, error);
     if (code !== "ENOENT") throw error;
   }
   const found = lstatSync(path, { throwIfNoEntry: false });
   // a directory without a segment: one that is just being removed, or not ours
-  if (found !== undefined && lstatSync(join(path, bellFile("sender")), { throwIfNoEntry: false }) === undefined) {
+  if (found !== undefined && lstatSync(join(path, shape.bell), { throwIfNoEntry: false }) === undefined) {
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw foreign(path, address, undefined);
   }
   return undefined;
+}
+
+/** Closes and refuses a segment that is not a file of this user, in a directory that is not a link. */
+function checkSegment(segment: number, path: string, address: string): void {
+  const { mode, uid } = fstat(segment);
+  const user = geteuid();
+  if ((mode & S_IFMT) === S_IFREG && uid === user && !lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
+    return;
+  close(segment);
+  if (uid === user) throw foreign(path, address, undefined);
+  throw new IpcError(
+    "IPC_PERMISSION",
+    `Cannot open ${address}: its segment in ${path} belongs to user ${uid}, not to ${user}. Remove it, or use another name`,
+  );
 }
 
 function foreign(path: string, address: string, cause: unknown): IpcError {
@@ -111,8 +156,8 @@ function foreign(path: string, address: string, cause: unknown): IpcError {
 }
 
 /** Makes the object under its name; false when somebody else was first. */
-function create(path: string, options: AttachOptions): boolean {
-  const temporary = build(path, options);
+export function createObject(path: string, options: NewObject, shape: ObjectShape = TWO_BELLS): boolean {
+  const temporary = buildObject(path, options, shape);
   try {
     renameSync(temporary, path);
     return true;
@@ -126,7 +171,7 @@ function create(path: string, options: AttachOptions): boolean {
 }
 
 /** Builds an object under a temporary name and gives its path. */
-function build(path: string, { capacity, mode }: AttachOptions): string {
+export function buildObject(path: string, { capacity, mode }: NewObject, shape: ObjectShape = TWO_BELLS): string {
   sweepTemporaries(objectDirectory());
   const temporary = temporaryPath(path);
   mkdirSync(temporary, { mode: 0o700 });
@@ -137,13 +182,12 @@ function build(path: string, { capacity, mode }: AttachOptions): string {
       // all of it now: a full tmpfs is an error here, and not a SIGBUS later
       posixFallocate(segment, 0, headerBytes + capacity);
       const words = new Int32Array(headerBytes >> 2);
-      initializeHeader({ words, offset: 0 }, { capacity, creatorPid: getpid(), headerBytes });
+      initializeHeader({ words, offset: 0 }, { capacity, creatorPid: getpid(), headerBytes, kind: shape.kind });
       write(segment, new Uint8Array(words.buffer));
     } finally {
       close(segment);
     }
-    mkfifo(join(temporary, bellFile("sender")), mode);
-    mkfifo(join(temporary, bellFile("receiver")), mode);
+    shape.makeBells(temporary, mode);
     return temporary;
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
@@ -164,12 +208,19 @@ function attachOpened(
   const opened = [segment];
   let region: Region | undefined;
   try {
-    lockWait(segment, "write", SETUP_BYTE, 1);
+    waitForLock(segment, "write", SETUP_BYTE, 1);
     region = mapSegment(segment, options.address);
     const { words } = region.arena;
     const header = region.offset >> 2;
     const segmentState = Atomics.load(words, header + (SEGMENT_STATE_OFFSET >> 2));
     const stale = !isAt(path, segment);
+    if (!stale && !SEGMENT_STATES.includes(segmentState)) {
+      throw new IpcError(
+        "IPC_CORRUPT",
+        `Cannot open ${options.address}: the state word of its segment in ${path} is ${segmentState >>> 0}, not 0, 1 or 2. ` +
+          "Remove it, or use another name",
+      );
+    }
     if (!stale && segmentState !== SEGMENT_LIVE) removeObject(path, words, header);
     if (stale || segmentState !== SEGMENT_LIVE || !fits(region, segment, path, side, options)) {
       region.close();
@@ -177,10 +228,10 @@ function attachOpened(
       return undefined;
     }
     if (!tryLock(segment, "write", roleByte(side), 1)) throw busy(options.address, side, words[header + pidWord(side)]);
-    const bell = open(join(path, bellFile(side)), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    const bell = openBell(join(path, bellFile(side)), O_RDONLY);
     opened.push(bell);
     // for reading too, so that it opens without a reader there
-    const peerBell = open(join(path, bellFile(otherSide(side))), O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+    const peerBell = openBell(join(path, bellFile(otherSide(side))), O_RDWR);
     opened.push(peerBell);
     const capacity = (region.length - pageSize()) / 2;
     const presence = new Presence({ name, side, region, capacity, created, path, segment, bell, peerBell });
@@ -228,25 +279,38 @@ function fits(region: Region, segment: number, path: string, side: Side, options
 
 /** Puts a new object in the place of one to which the other end is attached, and tells it. */
 function supersede(path: string, words: Int32Array, header: number, other: Side, options: AttachOptions): void {
-  const replacement = build(path, options);
-  const bell = open(join(path, bellFile(other)), O_RDWR | O_NONBLOCK | O_NOFOLLOW);
+  const bell = openBell(join(path, bellFile(other)), O_RDWR);
+  let replacement: string | undefined;
   try {
+    replacement = buildObject(path, options);
     Atomics.store(words, header + (SEGMENT_STATE_OFFSET >> 2), SEGMENT_SUPERSEDED);
     renameExchange(replacement, path);
     write(bell, new Uint8Array(1));
   } finally {
     close(bell);
-    rmSync(replacement, { recursive: true, force: true });
+    if (replacement !== undefined) rmSync(replacement, { recursive: true, force: true });
   }
 }
 
+const SEGMENT_STATES = [SEGMENT_LIVE, SEGMENT_REMOVED, SEGMENT_SUPERSEDED];
+
+/** What to do about a system call that failed. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: "Free space there, ask for a smaller capacity, or set MILLRACE_DIR to another tmpfs",
+  EDQUOT: "Free space there, ask for a smaller capacity, or set MILLRACE_DIR to another tmpfs",
+  EACCES: "Mend the permissions there, or set MILLRACE_DIR to a directory of your own on a tmpfs",
+  EPERM: "Mend the permissions there, or set MILLRACE_DIR to a directory of your own on a tmpfs",
+  EROFS: "Set MILLRACE_DIR to a directory of your own on a tmpfs",
+  EMFILE: "Close some descriptors, or raise the limit of open files (ulimit -n)",
+};
+
 /** True while `path` still leads to the open segment. */
-function isAt(path: string, segment: number): boolean {
+export function isAt(path: string, segment: number): boolean {
   const found = lstatSync(join(path, SEGMENT_FILE), { throwIfNoEntry: false, bigint: true });
   return found !== undefined && Number(found.ino) === fstat(segment).ino;
 }
 
-function busy(address: string, side: Side, pid: number | undefined): IpcError {
+export function busy(address: string, side: Side, pid: number | undefined): IpcError {
   return new IpcError(
     "IPC_BUSY",
     `Cannot open ${address} as ${side}: process ${pid} already holds that end. Close it there, or use another name`,

@@ -7,6 +7,7 @@ import { fionread } from "../ffi/ioctl.ts";
 import { forgetFd, waitForFd } from "../ffi/off-thread/reactor.ts";
 import { pollOne } from "../ffi/poll.ts";
 import { WOULD_BLOCK } from "../ffi/results.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { FRAME_FORMATS, type FrameReader } from "./framing/frame-format.ts";
 import { FrameWriter } from "./framing/frame-writer.ts";
 import type { Direction, Link, LinkStats, Peer, Side, Supports, WriteResult } from "./link.ts";
@@ -130,6 +131,7 @@ export class ByteStream implements Link {
   readySync(direction: Direction, timeout: number): boolean {
     if (this.#closed) return true;
     this.#stalls++;
+    beforeBlocking();
     return pollOne(this.#fd, direction === "read" ? POLLIN : POLLOUT, timeout) !== 0;
   }
 

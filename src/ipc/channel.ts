@@ -487,10 +487,14 @@ export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<V
 
   /** What the link knows is asked for the last time before it goes. */
   #closeLink(abandon: boolean): void {
-    this.#lastPeer ??= this.#link.peer();
-    this.#lastStats ??= this.#link.stats();
-    if (abandon) this.#link.abandon?.();
-    this.#link.close();
+    try {
+      this.#lastPeer ??= this.#link.peer();
+      this.#lastStats ??= this.#link.stats();
+    } finally {
+      // also where what it shares with the other end is corrupt
+      if (abandon) this.#link.abandon?.();
+      this.#link.close();
+    }
   }
 
   #wrongSide(call: string): Promise<never> {

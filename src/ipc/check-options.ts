@@ -11,6 +11,7 @@ const COMMON: readonly OptionName[] = ["codec", "maxMessageBytes", "signal", "ti
 /** What a kind of channel takes besides. */
 const OPTIONS_OF: Readonly<Record<Scheme, readonly OptionName[]>> = {
   ring: ["capacity", "mode"],
+  broadcast: ["capacity", "from", "lag", "mode"],
   pipe: ["capacity", "framing"],
   fifo: ["capacity", "framing", "mode", "wait"],
   sysv: ["type", "fragments", "mode"],
@@ -33,6 +34,8 @@ const CHECKS: { readonly [Name in OptionName]-?: (value: NonNullable<ChannelOpti
       throw new TypeError(`The framing is ${show(value)}, but must be "length", "lines" or "raw"`);
   },
   codec: checkCodec,
+  from: (value) => checkChoice("from", value, ["oldest", "now"]),
+  lag: (value) => checkChoice("lag", value, ["error", "skip"]),
   type: (value) => checkNumber("type", value, -MAX_TYPE, MAX_TYPE, "a message type"),
   priority: (value) => checkNumber("priority", value, 0, MAX_PRIORITY, "a message priority"),
   fragments: (value) => checkBoolean("fragments", value),
@@ -74,6 +77,11 @@ function checkNumber(name: OptionName, value: unknown, least: number, most: numb
   if (typeof value !== "number") throw new TypeError(`The ${name} is ${show(value)}, but must be a number (${unit})`);
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(`The ${name} is ${value}, but must be a whole number from ${least} to ${most} (${unit})`);
+}
+
+function checkChoice(name: OptionName, value: unknown, choices: readonly string[]): void {
+  if (typeof value === "string" && choices.includes(value)) return;
+  throw new TypeError(`The option "${name}" is ${show(value)}, but must be ${choices.map(show).join(" or ")}`);
 }
 
 function checkBoolean(name: OptionName, value: unknown): void {

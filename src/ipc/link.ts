@@ -125,6 +125,8 @@ export interface Supports {
   readonly peerPid: boolean;
   /** Messages of zero bytes. */
   readonly emptyMessages: boolean;
+  /** A sender waits for a receiver that does not take what was sent, and learns that it has gone; missing means true. */
+  readonly backPressure?: boolean;
   /** `sendDescriptor` and `receiveDescriptor`; missing means false. */
   readonly descriptors?: boolean;
 }
@@ -146,4 +148,6 @@ export interface LinkStats {
   readonly stalls: number;
   /** How often this end woke its peer. */
   readonly wakes: number;
+  /** `broadcast:` messages that were overwritten before this receiver had them. */
+  readonly missed?: number | undefined;
 }

@@ -2,15 +2,15 @@ import { IpcError } from "../errors.ts";
 import { fstat } from "../ffi/fd.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import { mapMirrored, type Region } from "../memory/region.ts";
-import { MAX_CAPACITY, MIN_CAPACITY } from "../ring/layout.ts";
-import { validateHeader } from "../ring/validate-header.ts";
+import { KIND_SPSC, MAX_CAPACITY, MIN_CAPACITY } from "../ring/layout.ts";
+import { type RingKind, validateHeader } from "../ring/validate-header.ts";
 
 /**
  * Maps an open segment, header and mirrored data, after checking that its size and its header agree.
  *
  * @throws {IpcError} `IPC_CORRUPT` when they do not; `IPC_LIMIT` when the arena is full
  */
-export function mapSegment(segment: number, address: string): Region {
+export function mapSegment(segment: number, address: string, kind: RingKind = KIND_SPSC): Region {
   const { size } = fstat(segment);
   const headerBytes = pageSize();
   const capacity = size - headerBytes;
@@ -23,7 +23,7 @@ export function mapSegment(segment: number, address: string): Region {
   }
   const region = mapMirrored(segment, headerBytes, capacity);
   try {
-    const found = validateHeader({ words: region.arena.words, offset: region.offset, name: address }, size);
+    const found = validateHeader({ words: region.arena.words, offset: region.offset, name: address }, size, kind);
     if (found.headerBytes !== headerBytes || found.capacity !== capacity) {
       throw new IpcError(
         "IPC_CORRUPT",

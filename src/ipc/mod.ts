@@ -3,6 +3,7 @@
 export type { WaitOptions } from "../wait/wait-options.ts";
 export type { ChildEnd } from "./adapters/pipe.ts";
 export type {
+  BroadcastAddress,
   FifoAddress,
   MemoryAddress,
   MqAddress,

@@ -1,11 +1,15 @@
 /** Options of `Channel.sender` and `Channel.receiver`. An option that the kind of channel has no use for is a `TypeError`. */
 export interface ChannelOptions {
-  /** `ring:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity; `unix:` the sender's buffer; `mq:` bytes in all messages, when the queue is made. */
+  /** `ring:`, `broadcast:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity; `unix:` the sender's buffer; `mq:` bytes in all messages, when the queue is made. */
   capacity?: number;
   /** `pipe:`, `fifo:`, `unix:` how messages lie in the byte stream; default `"length"`. */
   framing?: Framing;
   /** How values become bytes; default `"bytes"`. */
   codec?: "bytes" | "text" | "json" | "v8" | Codec<unknown>;
+  /** `broadcast:` where a receiver begins: with the oldest message that is still there (`"oldest"`, the default), or with the next one (`"now"`). */
+  from?: "oldest" | "now";
+  /** `broadcast:` what a receiver that missed messages does: fail once with `IPC_LAGGED` and go on (`"error"`, the default), or count them in `stats().missed` only (`"skip"`). */
+  lag?: "error" | "skip";
   /** `sysv:` the message type: what a sender writes (default 1), what a receiver takes (default 0, any; negative as of msgrcv(2)). */
   type?: number;
   /** `mq:` the priority of what a sender sends, from 0 (the default) to 32767; the receiver takes the highest first. */

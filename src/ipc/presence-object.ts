@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { domainError } from "../error-table.ts";
 import { getpid } from "../ffi/ids.ts";
 import { kill } from "../ffi/signal.ts";
 import {
@@ -66,7 +67,7 @@ export function removeObject(path: string, words: Int32Array, header: number): v
     renameSync(path, doomed);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-    throw error;
+    throw domainError("remove", error, `Cannot remove ${path}. Mend the permissions of the directory that it is in`);
   }
   rmSync(doomed, { recursive: true, force: true });
 }

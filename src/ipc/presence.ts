@@ -1,9 +1,11 @@
 import { join } from "node:path";
-import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from "../ffi/abi/current.ts";
-import { close, open, read, write } from "../ffi/fd.ts";
-import { lockWait, queryLock } from "../ffi/lock.ts";
+import { IpcError } from "../errors.ts";
+import { O_RDONLY } from "../ffi/abi/current.ts";
+import { close, read, write } from "../ffi/fd.ts";
+import { queryLock } from "../ffi/lock.ts";
 import type { Region } from "../memory/region.ts";
 import { type Ownership, own } from "../objects/own.ts";
+import { waitForLock } from "../objects/wait-for-lock.ts";
 import {
   HEAD_OFFSET,
   OWNER_WORDS_OFFSET,
@@ -16,6 +18,7 @@ import {
   TAIL_OFFSET,
 } from "../ring/layout.ts";
 import type { Side } from "./link.ts";
+import { openBell } from "./open-bell.ts";
 import {
   bellFile,
   otherSide,
@@ -110,12 +113,19 @@ export class Presence {
   }
 
   #askPeerState(): PeerState {
-    const state = this.#load(stateWord(otherSide(this.side)));
+    const word = stateWord(otherSide(this.side));
+    const state = this.#load(word);
     if (state === STATE_NEVER) return "none";
     if (state === STATE_CLOSED) return "closed";
     if (queryLock(this.#segment, "write", roleByte(otherSide(this.side)), 1)) return "attached";
-    // it may have closed between the two looks
-    return this.#load(stateWord(otherSide(this.side))) === STATE_ATTACHED ? "dead" : this.#askPeerState();
+    // it may have closed between the two looks; a third one does not depend on what the other side writes meanwhile
+    const now = this.#load(word);
+    if (now === STATE_CLOSED) return "closed";
+    if (now === STATE_ATTACHED) return "dead";
+    throw new IpcError(
+      "IPC_CORRUPT",
+      `The object ${this.#path} is corrupt: the state word of its ${otherSide(this.side)} is ${now >>> 0}, not 0, 1 or 2`,
+    );
   }
 
   /** The other end has closed; one look at a word. */
@@ -180,8 +190,9 @@ export class Presence {
 
   /** Opens the own bell anew. Whoever watches the old descriptor has let go of it. */
   renewBell(): void {
+    const renewed = openBell(join(this.#path, bellFile(this.side)), O_RDONLY);
     close(this.#bell);
-    this.#bell = open(join(this.#path, bellFile(this.side)), O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+    this.#bell = renewed;
   }
 
   /**
@@ -210,20 +221,23 @@ export class Presence {
   #leave(finished: (peer: PeerState) => boolean, last: (() => void) | undefined, state: number): void {
     if (!this.#open) return;
     this.#open = false;
-    lockWait(this.#segment, "write", SETUP_BYTE, 1);
+    waitForLock(this.#segment, "write", SETUP_BYTE, 1);
     Atomics.store(this.#words, this.#header + stateWord(this.side), state);
-    const peer = this.peerState();
-    if (this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE && peer !== "attached" && finished(peer)) {
-      last?.();
-      removeObject(this.#path, this.#words, this.#header);
+    try {
+      const peer = this.peerState();
+      if (this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE && peer !== "attached" && finished(peer)) {
+        last?.();
+        removeObject(this.#path, this.#words, this.#header);
+      }
+      if (peer === "attached") this.ringPeer();
+    } finally {
+      this.region.close();
+      close(this.#bell);
+      close(this.#peerBell);
+      // drops the locks with it
+      close(this.#segment);
+      this.#ownership?.release();
     }
-    if (peer === "attached") this.ringPeer();
-    this.region.close();
-    close(this.#bell);
-    close(this.#peerBell);
-    // drops the locks with it
-    close(this.#segment);
-    this.#ownership?.release();
   }
 
   /** Whether nobody will miss the object. */

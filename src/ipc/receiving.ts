@@ -150,8 +150,11 @@ export class Receiving {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#closeLink();
-    this.turns.failAll((what) => closedError(what));
+    try {
+      this.#closeLink();
+    } finally {
+      this.turns.failAll((what) => closedError(what));
+    }
   }
 
   /** The next value, `undefined` at the end. */

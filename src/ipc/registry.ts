@@ -13,6 +13,7 @@ export interface Adapter<Address = ParsedAddress> {
 /** The adapters by scheme. Each is loaded when its first address is opened. */
 const ADAPTERS: { readonly [S in Scheme]: () => Promise<Adapter<Extract<ParsedAddress, { scheme: S }>>> } = {
   ring: () => import("./adapters/ring.ts"),
+  broadcast: () => import("./adapters/broadcast.ts"),
   pipe: () => import("./adapters/pipe.ts"),
   fifo: () => import("./adapters/fifo.ts"),
   sysv: () => import("./adapters/sysv.ts"),

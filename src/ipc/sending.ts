@@ -222,8 +222,11 @@ export class Sending {
   /** Gives this end up as if the process had died, with what was not handed over. */
   abandon(): void {
     this.#closing ??= DONE;
-    this.#closeLink(true);
-    this.turns.failAll((what) => closedError(what));
+    try {
+      this.#closeLink(true);
+    } finally {
+      this.turns.failAll((what) => closedError(what));
+    }
   }
 
   #drainNow(): boolean {
@@ -232,8 +235,11 @@ export class Sending {
   }
 
   #release(): void {
-    this.#closeLink();
-    this.turns.failAll((what) => closedError(what));
+    try {
+      this.#closeLink();
+    } finally {
+      this.turns.failAll((what) => closedError(what));
+    }
   }
 
   /** Hands over what is left, then announces the end; true when both are done. */

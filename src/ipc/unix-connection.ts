@@ -200,7 +200,7 @@ async function connectTo({ socket: address }: UnixAddress, what: string, limit: 
   } catch (error) {
     if (fd >= 0) close(fd);
     const { code } = error as SystemError;
-    if (code === "ECONNREFUSED") {
+    if (code === "ECONNREFUSED" || code === "ENOENT") {
       throw new IpcError("IPC_NOT_FOUND", `${what}: nobody listens there. Start the server first`, { cause: error });
     }
     if (code === "EPROTOTYPE") {

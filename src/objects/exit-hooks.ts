@@ -4,6 +4,7 @@ import { isMainThread } from "node:worker_threads";
 import { getpid } from "../ffi/ids.ts";
 import { sigaction } from "../ffi/signal.ts";
 import { runtime } from "../runtime.ts";
+import { BlockingSignals } from "./blocking-signals.ts";
 
 /*
  * How this thread learns that it ends. Nothing here keeps the process alive, and without the hooks all is as if they had never been.
@@ -13,6 +14,7 @@ import { runtime } from "../runtime.ts";
  * - Deno ends without `exit` when nobody caught an error; there it is heard of on the way, if nobody keeps the process from ending.
  * - Signals, in the main thread: they end the process, which a listener prevents. So the listener tidies up, takes itself away, and sends
  *   the signal again, and the process ends by it. With another listener it is the program's decision, and `exit` follows in time.
+ *   While the thread blocks, no listener can run: see `blocking-signals.ts`.
  */
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -22,6 +24,7 @@ export class ExitHooks {
   readonly #tidy: () => void;
   readonly #pid = getpid();
   readonly #signals: (typeof SIGNALS)[number][];
+  readonly #blocking: BlockingSignals | undefined;
   readonly #onExit = () => this.#run();
   readonly #onSignal = (signal: NodeJS.Signals) => this.#signalled(signal);
   readonly #onMonitor = (_error: unknown, origin: string) => {
@@ -42,9 +45,11 @@ export class ExitHooks {
     // what is ignored, as by nohup, does not end the process; a listener would change that
     this.#signals = isMainThread ? SIGNALS.filter((name) => sigaction(constants.signals[name]) !== "ignore") : [];
     for (const name of this.#signals) process.on(name, this.#onSignal);
+    if (this.#signals.length > 0) this.#blocking = new BlockingSignals(this.#signals);
   }
 
   remove(): void {
+    this.#blocking?.close();
     process.removeListener("exit", this.#onExit);
     if (runtime === "deno") {
       process.removeListener("uncaughtExceptionMonitor", this.#onMonitor);
@@ -62,7 +67,9 @@ export class ExitHooks {
 
   #run(): void {
     // a copy of the process, should one ever be made, owns nothing
-    if (getpid() === this.#pid) this.#tidy();
+    if (getpid() !== this.#pid) return;
+    this.#blocking?.restore();
+    this.#tidy();
   }
 }
 

@@ -50,5 +50,5 @@ export function projectId(text: string): number | undefined {
 }
 
 function describe(value: unknown): string {
-  return value === null ? "null" : `a ${typeof value}`;
+  return value === null ? "null" : `of type ${typeof value}`;
 }

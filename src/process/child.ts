@@ -7,6 +7,7 @@ import { pollOne } from "../ffi/poll.ts";
 import { kill } from "../ffi/signal.ts";
 import { waitpid } from "../ffi/spawn.ts";
 import type { ChildStatus } from "../ffi/wait-status.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { abortedError, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
 
 /** How a child ended: by itself, or by a signal, whose number it has. */
@@ -87,6 +88,7 @@ export class Child {
       const status = this.#reap();
       if (status !== undefined) return status;
       if (last) throw timeoutError(what, timeout);
+      if (timeout > 0) beforeBlocking();
       last = pollOne(this.#pidfd, POLLIN, timeout) === 0;
     }
   }

@@ -4,6 +4,7 @@ import { POLLIN, POLLOUT } from "../ffi/abi/current.ts";
 import { close, read, write } from "../ffi/fd.ts";
 import { forgetFd, waitForFd } from "../ffi/off-thread/reactor.ts";
 import { pollOne } from "../ffi/poll.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import {
   abortedError,
@@ -312,6 +313,7 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
   }
 
   #readySync(events: number, call: string, left = Number.POSITIVE_INFINITY, timeout = left): void {
+    if (left > 0) beforeBlocking();
     if (pollOne(this.#fd, events, left) === 0) throw timeoutError(this.#what(call), timeout);
   }
 

@@ -1,12 +1,14 @@
 import { checkRingSizes, initializeHeader } from "./initialize-header.ts";
 import { MIN_HEADER_BYTES } from "./layout.ts";
 import type { RingMemory } from "./ring-memory.ts";
+import type { RingKind } from "./validate-header.ts";
 
 /**
  * Makes an empty ring in ordinary memory, for threads of one process. It takes twice the capacity, since ordinary memory
  * cannot be mapped a second time.
  *
  * @param capacity bytes of the data region: a power of two from 4,096 to 2^28
+ * @param kind 1, the default, for one consumer; 2 (`KIND_BROADCAST`) for a broadcast
  * @returns the ring's memory, over a new `SharedArrayBuffer`; a thread that gets this object by `postMessage` sees the same ring
  * @throws {RangeError} if the capacity is not such a number
  *
@@ -22,10 +24,10 @@ import type { RingMemory } from "./ring-memory.ts";
  * console.log(consumer.tryPop()?.length); // 10
  * ```
  */
-export function allocateRing(capacity: number): RingMemory {
+export function allocateRing(capacity: number, kind?: RingKind): RingMemory {
   checkRingSizes(capacity);
   const buffer = new SharedArrayBuffer(MIN_HEADER_BYTES + 2 * capacity);
   const memory = { words: new Int32Array(buffer), bytes: new Uint8Array(buffer), offset: 0, capacity };
-  initializeHeader(memory, { capacity });
+  initializeHeader(memory, kind === undefined ? { capacity } : { capacity, kind });
   return memory;
 }

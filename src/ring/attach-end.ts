@@ -9,7 +9,7 @@ import {
   TAIL_OFFSET,
 } from "./layout.ts";
 import type { RingMemory } from "./ring-memory.ts";
-import { validateHeader } from "./validate-header.ts";
+import { type RingKind, validateHeader } from "./validate-header.ts";
 
 /** Where an end begins: both indices as they are in memory, and where the data region is. */
 export interface RingPosition {
@@ -25,11 +25,13 @@ export interface RingPosition {
  * Checks a ring's memory before an end takes it.
  *
  * @param memory the ring
+ * @param kind the kind that it has to be: 1, the default, has one consumer
+ * @param together false: both indices may move meanwhile, so they are not compared
  * @returns the indices and the place of the data
  * @throws {RangeError} if the views do not fit the ring
  * @throws {IpcError} `IPC_CORRUPT` if the header or an index is wrong
  */
-export function readPosition(memory: RingMemory): RingPosition {
+export function readPosition(memory: RingMemory, kind?: RingKind, together = true): RingPosition {
   const { words, bytes, offset, capacity, name } = memory;
   if (words.buffer !== bytes.buffer || words.byteOffset !== bytes.byteOffset) {
     throw new RangeError("Cannot use this ring memory: words and bytes must begin at the same byte of one buffer");
@@ -39,7 +41,7 @@ export function readPosition(memory: RingMemory): RingPosition {
       `Cannot use this ring memory: offset is ${offset}, a multiple of 128 below ${bytes.length} would be right`,
     );
   }
-  const header = validateHeader(memory, Math.min(bytes.length, words.length * 4) - offset);
+  const header = validateHeader(memory, Math.min(bytes.length, words.length * 4) - offset, kind);
   if (header.capacity !== capacity) throw corrupt(name, "capacity (byte 12)", header.capacity, String(capacity));
   const data = offset + header.headerBytes;
   if (data + 2 * capacity > bytes.length) {
@@ -51,7 +53,7 @@ export function readPosition(memory: RingMemory): RingPosition {
   // Pair with the stores in flush of the ends before this one
   const head = Atomics.load(words, (offset + HEAD_OFFSET) >>> 2);
   const tail = Atomics.load(words, (offset + TAIL_OFFSET) >>> 2);
-  checkSpan(name, head, tail, capacity);
+  if (together) checkSpan(name, head, tail, capacity);
   return { data, head, tail };
 }
 

@@ -15,6 +15,7 @@ import {
   VERSION_OFFSET,
 } from "./layout.ts";
 import type { RingHeaderMemory } from "./ring-memory.ts";
+import type { RingKind } from "./validate-header.ts";
 
 /** What {@link initializeHeader} writes. */
 export interface NewRingHeader {
@@ -24,6 +25,8 @@ export interface NewRingHeader {
   creatorPid?: number;
   /** Bytes before the data region: the page size, a power of two from 4,096 (the default) to 65,536. */
   headerBytes?: number;
+  /** 1, the default, for one consumer; 2 for a broadcast. */
+  kind?: RingKind;
 }
 
 /**
@@ -45,14 +48,14 @@ export interface NewRingHeader {
  * ```
  */
 export function initializeHeader(memory: RingHeaderMemory, header: NewRingHeader): void {
-  const { capacity, creatorPid = 0, headerBytes = MIN_HEADER_BYTES } = header;
+  const { capacity, creatorPid = 0, headerBytes = MIN_HEADER_BYTES, kind = KIND_SPSC } = header;
   checkRingSizes(capacity, headerBytes);
   const { words } = memory;
   const base = memory.offset >>> 2;
   words[base + (VERSION_OFFSET >> 2)] = VERSION;
   words[base + (HEADER_BYTES_OFFSET >> 2)] = headerBytes;
   words[base + (CAPACITY_OFFSET >> 2)] = capacity;
-  words[base + (KIND_OFFSET >> 2)] = KIND_SPSC;
+  words[base + (KIND_OFFSET >> 2)] = kind;
   words[base + (FLAGS_OFFSET >> 2)] = 0;
   words[base + (CREATOR_PID_OFFSET >> 2)] = creatorPid;
   // Last, so that a header whose creator died half-way has no magic. No peer looks before the segment has its name.

@@ -41,6 +41,8 @@ export const MAGIC = 0x4352_4c4d;
 export const VERSION = 1;
 /** The kind of ring: one producer, one consumer. */
 export const KIND_SPSC = 1;
+/** The other kind: one producer, any number of consumers, none of which it waits for; see `broadcast-layout.ts`. */
+export const KIND_BROADCAST = 2;
 
 /** Header size where pages have 4,096 bytes; on machines with larger pages it is the page size. */
 export const MIN_HEADER_BYTES = 4096;

@@ -6,11 +6,13 @@
  * @module
  */
 export { allocateRing } from "./allocate-ring.ts";
+export { BroadcastConsumer, type BroadcastConsumerOptions } from "./broadcast-consumer.ts";
+export { BroadcastProducer, type BroadcastProducerOptions, type BroadcastWaker } from "./broadcast-producer.ts";
 export { RingConsumer, type RingConsumerOptions } from "./consumer.ts";
 export { checkRingSizes, initializeHeader, type NewRingHeader } from "./initialize-header.ts";
 export * from "./layout.ts";
 export { observeRing, type RingEndObservation, type RingObservation } from "./observe-ring.ts";
 export { RingProducer, type RingProducerOptions } from "./producer.ts";
 export type { RingHeaderMemory, RingMemory } from "./ring-memory.ts";
-export { type RingHeader, validateHeader } from "./validate-header.ts";
+export { type RingHeader, type RingKind, validateHeader } from "./validate-header.ts";
 export type { Waiter, WaitMode } from "./waiter.ts";

@@ -4,6 +4,7 @@ import {
   CREATOR_PID_OFFSET,
   FLAGS_OFFSET,
   HEADER_BYTES_OFFSET,
+  KIND_BROADCAST,
   KIND_OFFSET,
   KIND_SPSC,
   MAGIC,
@@ -16,6 +17,11 @@ import {
   VERSION_OFFSET,
 } from "./layout.ts";
 import type { RingHeaderMemory } from "./ring-memory.ts";
+
+/** One of the kinds of ring. */
+export type RingKind = typeof KIND_SPSC | typeof KIND_BROADCAST;
+
+const KIND_NAMES: Readonly<Record<RingKind, string>> = { [KIND_SPSC]: "SPSC", [KIND_BROADCAST]: "broadcast" };
 
 /** The constants of a ring, found to be right. */
 export interface RingHeader {
@@ -32,10 +38,15 @@ export interface RingHeader {
  *
  * @param memory the memory of the header, 4,096 bytes at least, mapped read-only or not; the data region need not be there
  * @param availableBytes bytes of the segment: header, and the data region once
+ * @param kind the kind of ring that it has to be
  * @returns the constants
  * @throws {IpcError} `IPC_CORRUPT` if a word is wrong, with its name, its value and the right one
  */
-export function validateHeader(memory: RingHeaderMemory, availableBytes: number): RingHeader {
+export function validateHeader(
+  memory: RingHeaderMemory,
+  availableBytes: number,
+  kind: RingKind = KIND_SPSC,
+): RingHeader {
   const { words, offset, name } = memory;
   if (availableBytes < MIN_HEADER_BYTES + MIN_CAPACITY) {
     throw corrupt(name, "the size in bytes", availableBytes, `${MIN_HEADER_BYTES + MIN_CAPACITY} or more`);
@@ -46,8 +57,8 @@ export function validateHeader(memory: RingHeaderMemory, availableBytes: number)
   if (magic !== MAGIC) throw corrupt(name, `magic (byte ${MAGIC_OFFSET})`, magic, String(MAGIC));
   const version = readWord(words, offset + VERSION_OFFSET);
   if (version !== VERSION) throw corrupt(name, `version (byte ${VERSION_OFFSET})`, version, String(VERSION));
-  const kind = readWord(words, offset + KIND_OFFSET);
-  if (kind !== KIND_SPSC) throw corrupt(name, `kind (byte ${KIND_OFFSET})`, kind, `${KIND_SPSC} (SPSC)`);
+  const found = readWord(words, offset + KIND_OFFSET);
+  if (found !== kind) throw corrupt(name, `kind (byte ${KIND_OFFSET})`, found, `${kind} (${KIND_NAMES[kind]})`);
   const flags = readWord(words, offset + FLAGS_OFFSET);
   if (flags !== 0) throw corrupt(name, `flags (byte ${FLAGS_OFFSET})`, flags, "0");
   const headerBytes = readWord(words, offset + HEADER_BYTES_OFFSET);

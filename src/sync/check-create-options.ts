@@ -15,7 +15,7 @@ export function checkCreateOptions(options: CreateOptions): Required<CreateOptio
     throw new TypeError(`The options are ${String(options)}, but must be an object { mode, removeOnExit }`);
   }
   const { mode = 0o600, removeOnExit = true } = options;
-  if (typeof mode !== "number") throw new TypeError(`The mode is a ${typeof mode}, but must be a number`);
+  if (typeof mode !== "number") throw new TypeError(`The mode is of type ${typeof mode}, but must be a number`);
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
     throw new RangeError(`The mode is ${mode}, but must be permission bits from 0 to 0o777`);
   }

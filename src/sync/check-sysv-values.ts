@@ -21,7 +21,7 @@ export function checkSysvValues(values: readonly number[]): void {
 
 /** Checks the value of one semaphore. @throws as {@link checkSysvValues} */
 export function checkSysvValue(what: string, value: number): void {
-  if (typeof value !== "number") throw new TypeError(`${what} is a ${typeof value}, but must be a number`);
+  if (typeof value !== "number") throw new TypeError(`${what} is of type ${typeof value}, but must be a number`);
   if (!Number.isInteger(value) || value < 0 || value > LARGEST) {
     throw new RangeError(`${what} is ${value}, but must be an integer from 0 to ${LARGEST}`);
   }

@@ -17,6 +17,7 @@ import {
 } from "../ffi/pthread-mutex.ts";
 import { recommendedLibrary } from "../ffi/recommended.ts";
 import { TIMED_OUT } from "../ffi/results.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import {
   abortedError,
   checkSyncOptions,
@@ -26,7 +27,7 @@ import {
 } from "../wait/wait-options.ts";
 import { Mutex } from "./mutex.ts";
 import { mutexFailure } from "./mutex-failure.ts";
-import { type MutexGuard, resumeGuard, suspendGuard } from "./mutex-guard.ts";
+import { MutexGuard, resumeGuard, suspendGuard } from "./mutex-guard.ts";
 import { placeAddress, type SharedPlace } from "./place.ts";
 
 /** Longest time for a thread of the library's to come to the wait, in milliseconds; it takes microseconds, or tens of milliseconds once. */
@@ -124,6 +125,7 @@ export class Condition {
    * @throws {TypeError} when the guard has no lock
    */
   async wait(guard: MutexGuard, options: WaitOptions = {}): Promise<void> {
+    checkGuard(guard);
     checkWaitOptions(options);
     const { timeout = Number.POSITIVE_INFINITY, signal } = options;
     const what = `wait() on ${this.#name}`;
@@ -170,11 +172,13 @@ export class Condition {
    * @throws as {@link Condition.wait}
    */
   waitSync(guard: MutexGuard, options: { timeout?: number } = {}): void {
+    checkGuard(guard);
     checkSyncOptions(options);
     const { timeout = Number.POSITIVE_INFINITY } = options;
     suspendGuard(guard, () => {});
     let result: number;
     try {
+      if (timeout > 0) beforeBlocking();
       result = pthreadCondClockwait(this.address, guard.mutex.address, CLOCK_MONOTONIC, timeout);
     } catch (error) {
       resumeGuard(guard, undefined);
@@ -246,6 +250,11 @@ export class Condition {
       throw error;
     }
   }
+}
+
+function checkGuard(guard: MutexGuard): void {
+  if (guard instanceof MutexGuard) return;
+  throw new TypeError("Cannot wait on a condition without a lock: give wait() the guard that lock() of the mutex gave");
 }
 
 /** The waits that are under way in this thread. The memory is kept here while the other thread uses it. */

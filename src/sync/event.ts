@@ -30,12 +30,14 @@
  * A process that is killed while it sleeps leaves the waiters too high, which costs a needless system call at each set. One that is
  * killed in the middle of set() may leave SET without having woken the sleepers; the next set(), of anybody, wakes them.
  */
+
 import { IpcError } from "../errors.ts";
 import { CLOCK_MONOTONIC, FUTEX_BITSET_MATCH_ANY, FUTEX_WAIT_BITSET, SYS_futex } from "../ffi/abi/current.ts";
 import { EAGAIN, EINTR } from "../ffi/abi/errno.ts";
 import { clockGettime } from "../ffi/clock.ts";
 import { futexWaitBitset, futexWake } from "../ffi/futex.ts";
 import { SystemError } from "../ffi/system-error.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
 import { OffThreadWaits } from "./off-thread-waits.ts";
@@ -135,7 +137,7 @@ export class Event {
     const event = new Event(memory, offset);
     // pairs with the last store in `create`
     if ((Atomics.load(event.#words, event.#state) & MADE) === 0) {
-      throw new IpcError("IPC_NOT_FOUND", `There is not ${event.#what}. Make it with Event.create() before`);
+      throw new IpcError("IPC_NOT_FOUND", `Cannot use ${event.#what}: there is none. Make it with Event.create first`);
     }
     return event;
   }
@@ -230,6 +232,7 @@ export class Event {
         const state = this.#load();
         if (this.#take(first)) return;
         if ((state & SET) !== 0) continue;
+        if (timeout > 0) beforeBlocking();
         // a signal that interrupts it is a reason to look, as a wake is
         if (futexWaitBitset(this.#address, state, end) === "timeout" && !this.#take(first)) {
           throw timeoutError(`waitSync() for ${this.#what}`, timeout);

@@ -1,4 +1,5 @@
 /* Longer than most: half of it is what its users need to know of each call. */
+
 import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { CLOCK_MONOTONIC, FUTEX_OWNER_DIED, FUTEX_TID_MASK, FUTEX_WAITERS, PTHREAD_MUTEX } from "../ffi/abi/current.ts";
@@ -15,6 +16,7 @@ import {
 } from "../ffi/pthread-mutex.ts";
 import { TIMED_OUT, WOULD_BLOCK } from "../ffi/results.ts";
 import { SystemError } from "../ffi/system-error.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
 import { mutexFailure } from "./mutex-failure.ts";
@@ -197,6 +199,8 @@ export class Mutex {
     this.#check();
     let result: number;
     try {
+      // a free one is taken at once
+      if (timeout > 0 && Atomics.load(this.#words, this.#lock) !== 0) beforeBlocking();
       result = pthreadMutexClocklock(this.address, CLOCK_MONOTONIC, timeout);
     } catch (error) {
       throw mutexFailure(this, error);

@@ -42,7 +42,9 @@ export class NamedSemaphore {
     try {
       semaphore = new NamedSemaphore(checked, semOpen(checked, O_CREAT | O_EXCL, mode, value));
     } catch (error) {
-      throw domainError("create", error, `Cannot make the semaphore ${checked}`);
+      const exists = (error as { code?: unknown }).code === "EEXIST";
+      const remedy = exists ? ". Open it, or remove it first" : "";
+      throw domainError("create", error, `Cannot make the semaphore ${checked}${remedy}`);
     }
     if (removeOnExit) {
       const ownership = own("posix-sem", checked, () => {
@@ -133,7 +135,7 @@ export class NamedSemaphore {
  */
 export function semaphoreName(name: string): string {
   if (typeof name !== "string")
-    throw new TypeError(`The name is a ${typeof name}, but must be a string, such as "turn"`);
+    throw new TypeError(`The name is of type ${typeof name}, but must be a string, such as "turn"`);
   const bare = name.startsWith("/") ? name.slice(1) : name;
   const length = new TextEncoder().encode(bare).length;
   const wrong =

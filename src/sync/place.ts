@@ -41,10 +41,13 @@ export function placeWord(memory: SharedPlace, byteOffset: number): number {
 /** Offset in the arena. */
 function placeIn(memory: SharedPlace, byteOffset: number, bytes: number, alignment: number): number {
   if (!(memory?.arena?.buffer instanceof SharedArrayBuffer) || !Number.isSafeInteger(memory.offset)) {
-    throw new TypeError(`The memory is ${String(memory)}, but must be mapped shared memory, such as a SharedMemory`);
+    const found = memory === null || typeof memory !== "object" ? String(memory) : "an object without an arena";
+    throw new TypeError(
+      `The memory is ${found}, but must be mapped shared memory: the SharedMemory itself, not its bytes`,
+    );
   }
   if (typeof byteOffset !== "number") {
-    throw new TypeError(`The offset is a ${typeof byteOffset}, but must be a number of bytes`);
+    throw new TypeError(`The offset is of type ${typeof byteOffset}, but must be a number of bytes`);
   }
   if (!Number.isSafeInteger(byteOffset) || byteOffset < 0 || byteOffset + bytes > memory.length) {
     throw new RangeError(

@@ -1,4 +1,5 @@
 /* Longer than most: half of it is what its users need to know of each call. */
+
 import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { CLOCK_MONOTONIC, PTHREAD_RWLOCK } from "../ffi/abi/current.ts";
@@ -17,6 +18,7 @@ import {
 import { recommendedLibrary } from "../ffi/recommended.ts";
 import { TIMED_OUT, WOULD_BLOCK } from "../ffi/results.ts";
 import { SystemError } from "../ffi/system-error.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
 import { placeAddress, placeWord, type SharedPlace } from "./place.ts";
@@ -272,8 +274,12 @@ export class RwLock {
     let result: number;
     try {
       this.#giveUpWaits(mode);
-      const lock = mode === "read" ? pthreadRwlockClockrdlock : pthreadRwlockClockwrlock;
-      result = lock(this.address, CLOCK_MONOTONIC, timeout);
+      result = (mode === "read" ? pthreadRwlockTryrdlock : pthreadRwlockTrywrlock)(this.address);
+      if (result === WOULD_BLOCK) {
+        if (timeout > 0) beforeBlocking();
+        const lock = mode === "read" ? pthreadRwlockClockrdlock : pthreadRwlockClockwrlock;
+        result = lock(this.address, CLOCK_MONOTONIC, timeout);
+      }
     } catch (error) {
       throw this.#failure(mode, error);
     }

@@ -3,6 +3,7 @@ import { CLOCK_MONOTONIC, SEM_T, SEM_VALUE_MAX } from "../ffi/abi/current.ts";
 import { semClockwait, semClose, semDestroy, semGetvalue, semInit, semPost, semTrywait } from "../ffi/posix-sem.ts";
 import { INTERRUPTED } from "../ffi/results.ts";
 import { SystemError } from "../ffi/system-error.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
 import { NamedSemaphore, type SemaphoreOptions } from "./named-semaphore.ts";
@@ -182,6 +183,7 @@ export class Semaphore {
     const limit = new TimeLimit(what, options);
     for (;;) {
       const left = limit.left()?.timeout ?? Number.POSITIVE_INFINITY;
+      if (left > 0) beforeBlocking();
       const result = semClockwait(this.#address, CLOCK_MONOTONIC, left);
       if (result === 0) return;
       // it took none: again, for what is left of the time
@@ -257,7 +259,7 @@ export class Semaphore {
 }
 
 function checkValue(value: number): void {
-  if (typeof value !== "number") throw new TypeError(`The value is a ${typeof value}, but must be a number`);
+  if (typeof value !== "number") throw new TypeError(`The value is of type ${typeof value}, but must be a number`);
   if (!Number.isInteger(value) || value < 0 || value > SEM_VALUE_MAX) {
     throw new RangeError(`The value is ${value}, but must be an integer from 0 to ${SEM_VALUE_MAX}`);
   }

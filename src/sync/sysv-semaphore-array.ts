@@ -1,6 +1,7 @@
 /**
  * Arrays of System V semaphores. Longer than most files: one kernel object has that many properties, and each is one call.
  */
+
 import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { IPC_NOWAIT, SEM_UNDO, SEMBUF } from "../ffi/abi/current.ts";
@@ -21,6 +22,7 @@ import {
 } from "../ffi/sem.ts";
 import { setMember } from "../ffi/struct.ts";
 import { SystemError } from "../ffi/system-error.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import type { SysvKey } from "../objects/sysv-key.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
@@ -207,9 +209,11 @@ export class SysvSemaphoreArray {
     this.#check(operations);
     checkSyncOptions(options);
     const limit = new TimeLimit(this.#call("operateSync"), options);
+    if (this.#try(operations)) return;
     const sops = withFlags(operations, 0);
     for (;;) {
       const left = limit.left()?.timeout ?? Number.POSITIVE_INFINITY;
+      if (left > 0) beforeBlocking();
       const result = this.#attempt(() => semtimedop(this.id, sops, left));
       if (result === 0) return;
       // it had no effect: again, for what is left of the time
@@ -377,7 +381,7 @@ export class SysvSemaphoreArray {
     if (isGone(error)) {
       return new IpcError(
         "IPC_CLOSED",
-        `The semaphores of ${this.#name} were removed, by ipcrm or another program. Open them again`,
+        `Cannot use ${this.#name} of id ${this.id}: they were removed, by ipcrm or another program. Open them again`,
         { cause: error },
       );
     }

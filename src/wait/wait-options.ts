@@ -36,7 +36,7 @@ export function checkSyncOptions(options: WaitOptions): void {
 /** @throws {TypeError | RangeError} when `timeout` is not a number of milliseconds from 0 to `Infinity` */
 export function checkTimeout(timeout: number): void {
   if (typeof timeout !== "number") {
-    throw new TypeError(`The timeout is a ${typeof timeout}, but must be a number of milliseconds`);
+    throw new TypeError(`The timeout is of type ${typeof timeout}, but must be a number of milliseconds`);
   }
   if (!(timeout >= 0)) {
     throw new RangeError(`The timeout is ${timeout}, but must be a number of milliseconds from 0 to Infinity`);

@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Finding } from "../../src/cli/doctor/finding.ts";
 import { renderTable } from "../../src/cli/render-table.ts";
 import { O_CREAT, O_EXCL, O_RDWR } from "../../src/ffi/abi/current.ts";
 import { close, ftruncate } from "../../src/ffi/fd.ts";
@@ -7,6 +10,7 @@ import { shmOpen } from "../../src/ffi/posix-shm.ts";
 import { Channel } from "../../src/ipc/channel.ts";
 import type { ObjectInfo } from "../../src/ipc/listing/object-info.ts";
 import { deadline } from "../support/deadline.ts";
+import { commandFor } from "../support/runtimes.ts";
 import { uniqueName } from "../support/unique-name.ts";
 import { endMillraces, millrace } from "./run-millrace.ts";
 
@@ -69,7 +73,15 @@ test(
     const { ok, findings, maps } = JSON.parse(text(json.stdout));
     assert.is(json.status, ok ? 0 : 1);
     const names = findings.map(({ name }: { name: string }) => name);
-    for (const name of ["calls to C", "arena", "/dev/shm", "kernel.msgmax", "RLIMIT_NOFILE", "fs.pipe-max-size"]) {
+    for (const name of [
+      "calls to C",
+      "pidfd",
+      "arena",
+      "/dev/shm",
+      "kernel.msgmax",
+      "RLIMIT_NOFILE",
+      "fs.pipe-max-size",
+    ]) {
       assert.ok(names.includes(name), name);
     }
     for (const { verdict, meaning, name } of findings) {
@@ -78,6 +90,42 @@ test(
     assert.is(maps.bytes, 2 ** 30);
     const table = await millrace(["doctor"]);
     assert.match(text(table.stdout), /kernel\.msgmax/);
+  }),
+);
+
+test(
+  "doctor on Deno names each permission that is missing, and the options that give them",
+  deadline(LIMIT, async () => {
+    const doctor = async (...given: string[]) => {
+      const { command, args, env } = commandFor("deno", "src/cli/millrace.ts", ["doctor", "--json"]);
+      const child = spawn(
+        command,
+        args.flatMap((one) => (one === "-A" ? given : one)),
+        {
+          env: { ...process.env, ...env },
+          stdio: ["ignore", "pipe", "inherit"],
+        },
+      );
+      const output: Buffer[] = [];
+      child.stdout.on("data", (part: Buffer) => output.push(part));
+      const [status] = await once(child, "close");
+      const { findings } = JSON.parse(text(Buffer.concat(output))) as { findings: Finding[] };
+      return { status, bad: findings.filter(({ area, verdict }) => area === "permissions" && verdict !== "ok") };
+    };
+    const names = (bad: Finding[]) => bad.map(({ name }) => name.replace("--allow-", "")).join(" ");
+    const none = await doctor();
+    assert.is(none.status, 1);
+    assert.is(names(none.bad), "ffi read write env sys all");
+    assert.is(none.bad[0]?.remedy, "deno run --allow-ffi --allow-read --allow-write --allow-env --allow-sys …");
+    const noWrite = await doctor("--allow-ffi", "--allow-read", "--allow-env", "--allow-sys");
+    assert.is(noWrite.status, 1);
+    assert.is(names(noWrite.bad), "write all");
+    assert.is(noWrite.bad[0]?.remedy, "deno run --allow-write …");
+    const most = await doctor("--allow-ffi", "--allow-read", "--allow-write", "--allow-env", "--allow-sys");
+    assert.is(most.status, 0);
+    assert.is(names(most.bad), "all");
+    const all = await doctor("-A");
+    assert.is(names(all.bad), "");
   }),
 );
 

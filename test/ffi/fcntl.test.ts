@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -24,6 +25,8 @@ import {
   munmap,
   O_ACCMODE,
   O_APPEND,
+  O_DIRECT,
+  O_NOATIME,
   O_NONBLOCK,
   O_RDONLY,
   O_WRONLY,
@@ -37,7 +40,9 @@ import {
   setStatusFlags,
   write,
 } from "../../src/ffi/mod.ts";
+import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
 
 test("dup gives another descriptor of the same open file, closed in children", () => {
@@ -128,6 +133,24 @@ test("what cannot be sealed says so", () => {
   close(sealable);
   const [readEnd, writeEnd] = pipe2();
   throwsSystemError(() => getSeals(readEnd), "EINVAL", "fcntl");
+  close(readEnd);
+  close(writeEnd);
+});
+
+test("flags that a file cannot have", () => {
+  const status = open("/proc/self/status", O_RDONLY);
+  throwsSystemError(() => setStatusFlags(status, O_DIRECT), "EINVAL", "fcntl");
+  close(status);
+});
+
+test("what takes privilege", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  const file = open("/etc/passwd", O_RDONLY);
+  throwsSystemError(() => asNobody(() => setStatusFlags(file, O_NOATIME)), "EPERM", "fcntl");
+  close(file);
+  const [readEnd, writeEnd] = pipe2();
+  const limit = Number(readFileSync("/proc/sys/fs/pipe-max-size", "utf8"));
+  throwsSystemError(() => asNobody(() => setPipeSize(readEnd, limit + 1)), "EPERM", "fcntl");
   close(readEnd);
   close(writeEnd);
 });

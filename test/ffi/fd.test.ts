@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { lazyBind } from "../../src/ffi/bind.ts";
 import {
   addSeals,
   close,
@@ -25,6 +26,9 @@ import {
   F_SEAL_GROW,
   F_SEAL_SHRINK,
   F_SEAL_WRITE,
+  F_SETLEASE,
+  F_SETSIG,
+  F_WRLCK,
   FD_CLOEXEC,
   fstat,
   ftruncate,
@@ -40,6 +44,7 @@ import {
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
+  O_NOATIME,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_RDONLY,
@@ -58,17 +63,25 @@ import {
   S_IFIFO,
   S_IFMT,
   S_IFREG,
+  SIGURG,
+  SOCK_DGRAM,
   setPipeSize,
+  socket,
   WOULD_BLOCK,
   write,
 } from "../../src/ffi/mod.ts";
 import { recommendedLibrary } from "../../src/ffi/recommended.ts";
+import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { deadline } from "../support/deadline.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
+import { uniqueName } from "../support/unique-name.ts";
+
+// fcntl(2) is variadic in C; on Linux, x86-64 and arm64, that makes no difference to the call
+const fcntl = lazyBind({ fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" } });
 
 let folder = "";
 test.before(() => {
@@ -151,6 +164,38 @@ test("open without permission is EACCES", () => {
   writeFileSync(path, "");
   chmodSync(path, 0);
   throwsSystemError(() => open(path, O_RDONLY), "EACCES", "open", path);
+});
+
+test("what another user may not open", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  const path = join("/dev/shm", uniqueName("forbidden"));
+  close(open(path, O_RDWR | O_CREAT | O_EXCL, 0o600));
+  throwsSystemError(() => asNobody(() => open(path, O_RDONLY)), "EACCES", "open", path);
+  chmodSync(path, 0o644);
+  close(asNobody(() => open(path, O_RDONLY)));
+  throwsSystemError(() => asNobody(() => open(path, O_RDONLY | O_NOATIME)), "EPERM", "open", path);
+  rmSync(path);
+});
+
+test("open of a file that somebody has a lease on would block", () => {
+  const path = join(folder, "leased");
+  const holder = open(path, O_RDWR | O_CREAT);
+  // the signal that tells the holder is SIGIO else, which would end the process
+  assert.is(fcntl().fcntl(holder, F_SETSIG, SIGURG), 0);
+  assert.is(fcntl().fcntl(holder, F_SETLEASE, F_WRLCK), 0);
+  throwsSystemError(() => open(path, O_RDONLY | O_NONBLOCK), "EAGAIN", "open", path);
+  close(holder);
+  close(open(path, O_RDONLY | O_NONBLOCK));
+});
+
+test("what has no files without names, and no memory, says so", () => {
+  throwsSystemError(() => open("/proc", O_RDWR | O_TMPFILE), "ENOTSUP", "open", "/proc");
+  const memory = open("/proc/self/mem", O_WRONLY);
+  throwsSystemError(() => write(memory, new Uint8Array(1)), "EIO", "write");
+  close(memory);
+  const datagrams = socket(SOCK_DGRAM);
+  throwsSystemError(() => write(datagrams, new Uint8Array(1)), "ENOTCONN", "write");
+  close(datagrams);
 });
 
 test("a descriptor is used up by close", () => {
@@ -371,13 +416,18 @@ test("a descriptor of ours is one of the process", () => {
 });
 
 test(
-  "limits of the process are EFBIG and EMFILE",
+  "limits of the process are EFBIG, EMFILE, EAGAIN and others",
   deadline(30_000, async () => {
     const peer = startPeer(currentRuntime(), "test/ffi/peers/limited.ts", [join(folder, "limited")]);
     const { status, lines } = await peer.exit();
     assert.equal(lines, [
       "write within=success write=EFBIG ftruncate=EFBIG posixFallocate=EFBIG",
       "open=EMFILE pipe2=EMFILE dup=EMFILE epollCreate1=EMFILE eventfd=EMFILE inotifyInit1=EMFILE memfdCreate=EMFILE",
+      "signalfd=EMFILE pidfdOpen=EMFILE shmOpen=EMFILE semOpen=EMFILE mqOpen=EMFILE socket=EMFILE socketpair=EMFILE accept4=EMFILE",
+      "sigqueue=EAGAIN rtTgsigqueueinfo=EAGAIN interruptEvery=EAGAIN",
+      ...(isRoot()
+        ? ["posixSpawn=EAGAIN posixSpawnp=EAGAIN shmctlLock=ENOMEM shmget SHM_HUGETLB=EPERM sendmsg=ETOOMANYREFS"]
+        : []),
     ]);
     assert.is(status, 0);
   }),

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { close, mkfifo, O_NONBLOCK, O_RDONLY, O_WRONLY, open, read, write } from "../../src/ffi/mod.ts";
+import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
 
 let folder = "";
@@ -53,6 +55,14 @@ test("mkfifo throws what the system says, with the path", () => {
   for (const [code, path] of cases) throwsSystemError(() => mkfifo(path), code, "mkfifo", path);
   assert.throws(() => mkfifo("a\0"), /NUL/);
   assert.throws(() => mkfifo(file, -1), /mode is -1/);
+});
+
+test("where no FIFO may be made", () => {
+  if (!isRoot()) return skip("needs root, to become another user and to be let into /sys");
+  const forbidden = "/etc/millrace-test-fifo";
+  throwsSystemError(() => asNobody(() => mkfifo(forbidden)), "EACCES", "mkfifo", forbidden);
+  const strange = "/sys/kernel/millrace-test-fifo";
+  throwsSystemError(() => mkfifo(strange), "EPERM", "mkfifo", strange);
 });
 
 leakCheck(test);

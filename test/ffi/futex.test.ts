@@ -151,6 +151,10 @@ test("calls throw what the system says", () => {
   throwsSystemError(() => futexWakeBitset(address, 1, 0), "EINVAL", "futex");
 });
 
+test("memory that is not there is EFAULT to every call", () => {
+  throwsSystemError(() => futexWakeBitset(4096, 1, 1), "EFAULT", "futex");
+});
+
 test("misuse is refused before the call", () => {
   assert.throws(() => futexWait(-1, 0), /address is -1/);
   assert.throws(() => futexWait(address, 2 ** 32), /expected is 4294967296/);

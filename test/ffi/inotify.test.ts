@@ -28,8 +28,11 @@ import {
   read,
   WOULD_BLOCK,
 } from "../../src/ffi/mod.ts";
+import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
+import { uniqueName } from "../support/unique-name.ts";
 
 let folder = "";
 test.before(() => {
@@ -104,6 +107,16 @@ test("calls throw what the system says", () => {
   throwsSystemError(() => inotifyAddWatch(readEnd, file, IN_CREATE), "EINVAL", "inotify_add_watch", file);
   throwsSystemError(() => inotifyRmWatch(readEnd, watch), "EINVAL", "inotify_rm_watch");
   for (const each of [fd, readEnd, writeEnd]) close(each);
+});
+
+test("another user's file cannot be watched", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  const path = join("/dev/shm", uniqueName("unwatched"));
+  writeFileSync(path, "", { mode: 0o600 });
+  const fd = inotifyInit1();
+  throwsSystemError(() => asNobody(() => inotifyAddWatch(fd, path, IN_CREATE)), "EACCES", "inotify_add_watch", path);
+  close(fd);
+  rmSync(path);
 });
 
 test("misuse is refused before the call", () => {

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { close, epollCreate1, fionread, memfdCreate, pipe2, read, write } from "../../src/ffi/mod.ts";
+import { close, epollCreate1, fionread, memfdCreate, O_RDONLY, open, pipe2, read, write } from "../../src/ffi/mod.ts";
 import { scratch } from "../../src/ffi/scratch.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
@@ -29,6 +29,12 @@ test("fionread fails where nothing is counted", () => {
   assert.is(fionread(file), 0, "what is behind the position");
   close(file);
   assert.throws(() => fionread(0.5), /fd is 0.5/);
+});
+
+test("a device without a count says so", () => {
+  const device = open("/dev/null", O_RDONLY);
+  throwsSystemError(() => fionread(device), "ENOTTY", "ioctl");
+  close(device);
 });
 
 leakCheck(test);

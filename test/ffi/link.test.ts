@@ -1,9 +1,20 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { close, fstat, linkDescriptor, memfdCreate, O_RDWR, O_TMPFILE, open, write } from "../../src/ffi/mod.ts";
+import {
+  close,
+  fstat,
+  linkDescriptor,
+  memfdCreate,
+  O_DIRECTORY,
+  O_RDONLY,
+  O_RDWR,
+  O_TMPFILE,
+  open,
+  write,
+} from "../../src/ffi/mod.ts";
 import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { skip } from "../support/skip.ts";
@@ -45,6 +56,20 @@ test("it throws what the system says, with the path", () => {
   } else skip("EACCES needs root, to become another user");
   close(memory);
   close(fd);
+});
+
+test("what cannot have the name", () => {
+  const fd = open(folder, O_TMPFILE | O_RDWR, 0o600);
+  const circle = join(folder, "circle");
+  symlinkSync(circle, circle);
+  throwsSystemError(() => linkDescriptor(fd, join(circle, "x")), "ELOOP", "linkat", join(circle, "x"));
+  const long = join(folder, "x".repeat(256));
+  throwsSystemError(() => linkDescriptor(fd, long), "ENAMETOOLONG", "linkat", long);
+  close(fd);
+  const directory = open(folder, O_RDONLY | O_DIRECTORY);
+  const second = join(folder, "folder-too");
+  throwsSystemError(() => linkDescriptor(directory, second), "EPERM", "linkat", second);
+  close(directory);
 });
 
 test("misuse is refused before the call", () => {

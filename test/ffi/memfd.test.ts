@@ -1,7 +1,16 @@
 import { readlinkSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { close, FD_CLOEXEC, fstat, getDescriptorFlags, memfdCreate, read, write } from "../../src/ffi/mod.ts";
+import {
+  close,
+  FD_CLOEXEC,
+  fstat,
+  getDescriptorFlags,
+  MFD_HUGETLB,
+  memfdCreate,
+  read,
+  write,
+} from "../../src/ffi/mod.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
 
@@ -38,6 +47,11 @@ test("a name that is too long and an unknown flag are EINVAL", () => {
     () => memfdCreate("flags", -1),
     (error: unknown) => error instanceof RangeError,
   );
+});
+
+test("a size of pages that the machine has not is ENODEV", () => {
+  // 2^13 bytes, in the bits above MFD_HUGE_SHIFT
+  throwsSystemError(() => memfdCreate("huge", MFD_HUGETLB | (13 << 26)), "ENODEV", "memfd_create", "huge");
 });
 
 leakCheck(test);

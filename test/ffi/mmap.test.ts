@@ -1,7 +1,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { lazyBind } from "../../src/ffi/bind.ts";
 import {
   close,
+  getrlimit,
+  IPC_PRIVATE,
   MADV_DONTNEED,
   MADV_POPULATE_WRITE,
   MADV_REMOVE,
@@ -9,6 +12,7 @@ import {
   MAP_ANONYMOUS,
   MAP_FIXED,
   MAP_FIXED_NOREPLACE,
+  MAP_LOCKED,
   MAP_PRIVATE,
   MAP_SHARED,
   MS_ASYNC,
@@ -28,13 +32,23 @@ import {
   pageSize,
   pipe2,
   posixFallocate,
+  RLIMIT_MEMLOCK,
   read,
   recommendedLibrary,
+  SHM_REMAP,
+  setrlimit,
+  shmat,
+  shmctlRemove,
+  shmget,
   write,
 } from "../../src/ffi/mod.ts";
+import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { leakCheck } from "../support/leak-check.ts";
+import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
 
+// mseal(2) has no function in the C library
+const calls = lazyBind({ syscall: { parameters: ["i64", "pointer", "usize", "u64"], result: "i32" } });
 const page = pageSize();
 const READ_WRITE = PROT_READ | PROT_WRITE;
 // JavaScript sees mappings only here
@@ -164,6 +178,43 @@ test("madvise does what it is told, and throws what the system says", () => {
   throwsSystemError(() => madvise(beyond, page, MADV_POPULATE_WRITE), "EFAULT", "madvise");
   munmap(beyond, page);
   close(short);
+});
+
+test("locked memory stays as it is, and has a limit", () => {
+  const locked = mmap(0, page, READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+  throwsSystemError(() => msync(locked, page, MS_INVALIDATE), "EBUSY", "msync");
+  munmap(locked, page);
+  if (!isRoot()) return skip("EAGAIN needs root, to become another user");
+  const limit = getrlimit(RLIMIT_MEMLOCK);
+  setrlimit(RLIMIT_MEMLOCK, { soft: page, hard: limit.hard });
+  const tooMuch = () => mmap(0, 256 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+  throwsSystemError(() => asNobody(tooMuch), "EAGAIN", "mmap");
+  setrlimit(RLIMIT_MEMLOCK, limit);
+});
+
+test("MADV_REMOVE takes a mapping that is shared", () => {
+  const fd = fileOf(page);
+  const address = mmap(0, page, READ_WRITE, MAP_PRIVATE, fd, 0);
+  throwsSystemError(() => madvise(address, page, MADV_REMOVE), "EACCES", "madvise");
+  munmap(address, page);
+  close(fd);
+});
+
+test("sealed memory stays as it is", () => {
+  const address = mmap(0, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  // mseal(2); the page stays, for nothing takes it away before the process ends
+  if (calls().syscall(462, address, page, 0) !== 0) {
+    munmap(address, page);
+    return skip("a kernel before 6.10 has no mseal(2)");
+  }
+  const again = () => mmap(address, page, READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  throwsSystemError(again, "EPERM", "mmap");
+  throwsSystemError(() => munmap(address, page), "EPERM", "munmap");
+  throwsSystemError(() => mprotect(address, page, READ_WRITE), "EPERM", "mprotect");
+  throwsSystemError(() => madvise(address, page, MADV_DONTNEED), "EPERM", "madvise");
+  const segment = shmget(IPC_PRIVATE, 1, 0o600);
+  throwsSystemError(() => shmat(segment, address, SHM_REMAP), "EPERM", "shmat");
+  shmctlRemove(segment);
 });
 
 test("misuse is refused before the call", () => {

@@ -252,6 +252,19 @@ test(
   }),
 );
 
+test(
+  "calls with a time limit refuse what the others do",
+  withQueue((queue, name) => {
+    const reader = mqOpen(name, O_RDONLY);
+    const writer = mqOpen(name, O_WRONLY);
+    throwsSystemError(() => mqTimedsend(reader, room, 0, 1), "EBADF", "mq_timedsend");
+    throwsSystemError(() => mqTimedreceive(writer, room, 1), "EBADF", "mq_timedreceive");
+    throwsSystemError(() => mqTimedsend(queue, room, 32_768, 1), "EINVAL", "mq_timedsend");
+    mqClose(reader);
+    mqClose(writer);
+  }),
+);
+
 test("misuse is refused before the call", () => {
   assert.throws(() => mqOpen("a\0", 0), /NUL/);
   assert.throws(() => mqOpen("/a", 0, 0, { maxmsg: -1, msgsize: 1 }), /size.maxmsg is -1/);

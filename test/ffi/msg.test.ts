@@ -1,4 +1,6 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -7,6 +9,7 @@ import {
   ftok,
   getgid,
   getpid,
+  gettid,
   getuid,
   IPC_CREAT,
   IPC_EXCL,
@@ -22,15 +25,19 @@ import {
   msgget,
   msgrcv,
   msgsnd,
+  SystemError,
   setMessageType,
   WOULD_BLOCK,
 } from "../../src/ffi/mod.ts";
 import { scratch } from "../../src/ffi/scratch.ts";
+import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { deadline } from "../support/deadline.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
+import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
+import { uniqueKey } from "../support/unique-key.ts";
 
 const message = new DataView(new ArrayBuffer(10_008));
 const text = new Uint8Array(message.buffer, MSG_TEXT_OFFSET);
@@ -45,6 +52,17 @@ function withQueue(run: (queue: number) => void | Promise<void>): () => Promise<
       msgctlRemove(queue);
     }
   };
+}
+
+/** The errno with which a call fails. */
+function codeOf(call: () => unknown, syscall: string): string {
+  try {
+    call();
+  } catch (error) {
+    if (!(error instanceof SystemError && error.syscall === syscall)) throw error;
+    return error.code;
+  }
+  throw new Error(`${syscall} came to an end`);
 }
 
 function send(queue: number, type: number, ...bytes: number[]): number {
@@ -240,6 +258,57 @@ test(
     }),
   ),
 );
+
+test("ftok throws what stat says", () => {
+  const folder = mkdtempSync("/dev/shm/millrace-ftok-");
+  const circle = join(folder, "circle");
+  symlinkSync(circle, circle);
+  throwsSystemError(() => ftok(circle, 1), "ELOOP", "ftok", circle);
+  const long = join(folder, "x".repeat(256));
+  throwsSystemError(() => ftok(long, 1), "ENAMETOOLONG", "ftok", long);
+  // mkdtemp lets in nobody else
+  if (isRoot()) throwsSystemError(() => asNobody(() => ftok(circle, 1)), "EACCES", "ftok", circle);
+  else skip("EACCES needs root, to become another user");
+  rmSync(folder, { recursive: true });
+});
+
+test(
+  "a queue that is removed ends the waits for it",
+  deadline(60_000, async () => {
+    setMessageType(message, 1);
+    for (const [name, wait] of [
+      ["msgrcv", (queue: number) => msgrcv(queue, message, 1, 0, 0)],
+      ["msgsnd", (queue: number) => msgsnd(queue, message, 8, 0)],
+    ] as const) {
+      // when the thread slept for another reason, the queue was gone before the wait, and it is done again
+      for (let code = "EINVAL"; code === "EINVAL"; ) {
+        const queue = msgget(IPC_PRIVATE, 0o600);
+        // no room: a message waits for it
+        msgctlSet(queue, { qbytes: 4 });
+        const sleeps = `grep -q '^State:.S' /proc/${getpid()}/task/${gettid()}/status`;
+        const remover = spawn("sh", ["-c", `until ${sleeps}; do :; done; ipcrm -q ${queue}`], { stdio: "inherit" });
+        code = codeOf(() => wait(queue), name);
+        if (code !== "EINVAL") assert.is(code, "EIDRM");
+        await once(remover, "close");
+      }
+    }
+  }),
+);
+
+test("another user's queue", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  const key = uniqueKey();
+  const queue = msgget(key, IPC_CREAT | 0o600);
+  throwsSystemError(() => asNobody(() => msgget(key, 0o400)), "EACCES", "msgget");
+  throwsSystemError(() => asNobody(() => send(queue, 1)), "EACCES", "msgsnd");
+  throwsSystemError(() => asNobody(() => receive(queue)), "EACCES", "msgrcv");
+  throwsSystemError(() => asNobody(() => msgctlStat(queue)), "EACCES", "msgctl");
+  throwsSystemError(() => asNobody(() => msgctlSet(queue, { mode: 0o666 })), "EACCES", "msgctl");
+  throwsSystemError(() => asNobody(() => msgctlRemove(queue)), "EPERM", "msgctl");
+  msgctlSet(queue, { mode: 0o644 });
+  throwsSystemError(() => asNobody(() => msgctlSet(queue, { mode: 0o666 })), "EPERM", "msgctl");
+  msgctlRemove(queue);
+});
 
 test("misuse is refused before the call", () => {
   const room = message.byteLength - MSG_TEXT_OFFSET;

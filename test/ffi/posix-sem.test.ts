@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -170,6 +170,18 @@ test("another user's semaphore", () => {
   const name = `/${uniqueName("named")}`;
   semClose(semOpen(name, O_CREAT, 0o600, 0));
   throwsSystemError(() => asNobody(() => semOpen(name, 0)), "EACCES", "sem_open", name);
+  semUnlink(name);
+});
+
+test("what may not be removed", () => {
+  assert.throws(() => semUnlink(`/${"x".repeat(260)}`), /ENOENT|ENAMETOOLONG/);
+  if (!isRoot()) return skip("EACCES needs root, to become another user");
+  const name = `/${uniqueName("named")}`;
+  semClose(semOpen(name, O_CREAT, 0o600, 0));
+  // /dev/shm is sticky on most systems, and then this is refused; without that bit it is the folder's mode that decides
+  if ((statSync("/dev/shm").mode & 0o1000) !== 0)
+    throwsSystemError(() => asNobody(() => semUnlink(name)), "EACCES", "sem_unlink", name);
+  else skip("/dev/shm is not sticky");
   semUnlink(name);
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -62,6 +62,13 @@ test("names that are not allowed", () => {
   assert.throws(() => shmUnlink("a\0"), /NUL/);
   assert.throws(() => shmOpen("/a", 0.5), /flags is 0.5/);
   assert.throws(() => shmOpen("/a", O_RDWR, -1), /mode is -1/);
+});
+
+test("a symbolic link is no object", () => {
+  const name = `/${uniqueName("shm")}`;
+  symlinkSync("/dev/null", `/dev/shm${name}`);
+  throwsSystemError(() => shmOpen(name, O_RDONLY), "ELOOP", "shm_open", name);
+  shmUnlink(name);
 });
 
 test("another user's object", () => {

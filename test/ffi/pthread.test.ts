@@ -307,6 +307,87 @@ test(
   }),
 );
 
+test(
+  "what a mutex counts has an end",
+  withShared(({ mutex }) => {
+    pthreadMutexInit(mutex, { type: "recursive" });
+    pthreadMutexLock(mutex);
+    // as after 2^32 - 1 locks: __count of glibc
+    writeWord(mutex + 4, 0xffff_ffff);
+    throwsSystemError(() => pthreadMutexLock(mutex), "EAGAIN", "pthread_mutex_lock");
+    throwsSystemError(() => pthreadMutexTrylock(mutex), "EAGAIN", "pthread_mutex_trylock");
+    throwsSystemError(() => pthreadMutexTimedlock(mutex, 1), "EAGAIN", "pthread_mutex_timedlock");
+    throwsSystemError(() => pthreadMutexClocklock(mutex, CLOCK_MONOTONIC, 1), "EAGAIN", "pthread_mutex_clocklock");
+  }),
+);
+
+test(
+  "what a reader-writer lock counts has an end",
+  withShared(({ rwlock }) => {
+    pthreadRwlockInit(rwlock);
+    // as with 2^28 - 1 readers: __readers of glibc, above 3 bits of flags
+    writeWord(rwlock, 0x7fff_fff8);
+    throwsSystemError(() => pthreadRwlockRdlock(rwlock), "EAGAIN", "pthread_rwlock_rdlock");
+    throwsSystemError(() => pthreadRwlockTryrdlock(rwlock), "EAGAIN", "pthread_rwlock_tryrdlock");
+    throwsSystemError(() => pthreadRwlockTimedrdlock(rwlock, 1), "EAGAIN", "pthread_rwlock_timedrdlock");
+    const monotonic = () => pthreadRwlockClockrdlock(rwlock, CLOCK_MONOTONIC, 1);
+    throwsSystemError(monotonic, "EAGAIN", "pthread_rwlock_clockrdlock");
+  }),
+);
+
+test(
+  "waits with a time limit see a deadlock, and know two clocks",
+  withShared(({ mutex, cond, rwlock }) => {
+    pthreadMutexInit(mutex, { type: "errorcheck" });
+    pthreadMutexLock(mutex);
+    throwsSystemError(() => pthreadMutexTimedlock(mutex, 1), "EDEADLK", "pthread_mutex_timedlock");
+    throwsSystemError(() => pthreadMutexClocklock(mutex, CLOCK_MONOTONIC, 1), "EDEADLK", "pthread_mutex_clocklock");
+    pthreadMutexUnlock(mutex);
+    pthreadMutexInit(mutex, { type: "errorcheck", robust: true });
+    pthreadMutexLock(mutex);
+    throwsSystemError(() => pthreadMutexTrylock(mutex), "EDEADLK", "pthread_mutex_trylock");
+    pthreadMutexUnlock(mutex);
+    pthreadCondInit(cond);
+    const notHeld = () => pthreadCondClockwait(cond, mutex, CLOCK_MONOTONIC, 1);
+    throwsSystemError(notHeld, "EPERM", "pthread_cond_clockwait");
+    throwsSystemError(() => pthreadCondClockwait(cond, mutex, 2, 1), "EINVAL", "pthread_cond_clockwait");
+
+    pthreadRwlockInit(rwlock);
+    pthreadRwlockWrlock(rwlock);
+    for (const [lock, name] of [
+      [() => pthreadRwlockClockrdlock(rwlock, CLOCK_MONOTONIC, 1), "pthread_rwlock_clockrdlock"],
+      [() => pthreadRwlockTimedwrlock(rwlock, 1), "pthread_rwlock_timedwrlock"],
+      [() => pthreadRwlockClockwrlock(rwlock, CLOCK_MONOTONIC, 1), "pthread_rwlock_clockwrlock"],
+    ] as const)
+      throwsSystemError(lock, "EDEADLK", name);
+    throwsSystemError(() => pthreadRwlockClockrdlock(rwlock, 2, 1), "EINVAL", "pthread_rwlock_clockrdlock");
+    throwsSystemError(() => pthreadRwlockClockwrlock(rwlock, 2, 1), "EINVAL", "pthread_rwlock_clockwrlock");
+    pthreadRwlockUnlock(rwlock);
+  }),
+);
+
+test(
+  "a mutex that nobody repaired is refused by every lock, and by a wait that comes back to it",
+  withShared(async ({ mutex, cond, name }) => {
+    for (const [wait, call] of [
+      [() => pthreadCondWait(cond, mutex), "pthread_cond_wait"],
+      [() => pthreadCondTimedwait(cond, mutex, 60_000), "pthread_cond_timedwait"],
+      [() => pthreadCondClockwait(cond, mutex, CLOCK_MONOTONIC, 60_000), "pthread_cond_clockwait"],
+    ] as const) {
+      pthreadMutexInit(mutex, { robust: true });
+      pthreadCondInit(cond);
+      assert.is(pthreadMutexLock(mutex), 0);
+      // it gets the mutex only when the wait gives it up
+      const peer = startPeer("ruin", name);
+      throwsSystemError(wait, "ENOTRECOVERABLE", call);
+      await peer.end();
+    }
+    throwsSystemError(() => pthreadMutexTimedlock(mutex, 1), "ENOTRECOVERABLE", "pthread_mutex_timedlock");
+    const monotonic = () => pthreadMutexClocklock(mutex, CLOCK_MONOTONIC, 1);
+    throwsSystemError(monotonic, "ENOTRECOVERABLE", "pthread_mutex_clocklock");
+  }),
+);
+
 test("misuse is refused before the call", () => {
   for (const call of [pthreadMutexInit, pthreadMutexLock, pthreadMutexTrylock, pthreadMutexUnlock, pthreadMutexDestroy])
     assert.throws(() => call(-1), /mutex is -1/);

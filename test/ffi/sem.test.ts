@@ -301,6 +301,31 @@ test("another user's array", () => {
   semctlRemove(array);
 });
 
+test("another user's array, call for call", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  const array = semget(IPC_PRIVATE, 1, 0o600);
+  for (const [call, name] of [
+    [() => semtimedop(array, [{ num: 0, op: 1 }], 1), "semtimedop"],
+    [() => semctlGetValue(array, 0), "semctl"],
+    [() => semctlGetPid(array, 0), "semctl"],
+    [() => semctlGetNcnt(array, 0), "semctl"],
+    [() => semctlGetZcnt(array, 0), "semctl"],
+    [() => semctlGetAll(array), "semctl"],
+    [() => semctlSet(array, { mode: 0o666 }), "semctl"],
+  ] as const)
+    throwsSystemError(() => asNobody<unknown>(call), "EACCES", name);
+  semctlRemove(array);
+});
+
+test(
+  "semtimedop refuses what semop does",
+  withArray((array) => {
+    throwsSystemError(() => semtimedop(array, [{ num: 3, op: 1 }], 1), "EFBIG", "semtimedop");
+    semctlSetValue(array, 0, 32_767);
+    throwsSystemError(() => semtimedop(array, [{ num: 0, op: 1 }], 1), "ERANGE", "semtimedop");
+  }),
+);
+
 test("misuse is refused before the call", () => {
   assert.throws(() => semget(2 ** 32, 0, 0), /key is 4294967296/);
   assert.throws(() => semget(0, 0.5, 0), /count is 0.5/);

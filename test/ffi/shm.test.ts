@@ -17,6 +17,7 @@ import {
   pageSize,
   SHM_DEST,
   SHM_LOCKED,
+  SHM_NORESERVE,
   SHM_RDONLY,
   SHM_REMAP,
   SHM_RND,
@@ -225,6 +226,24 @@ test("another user's segment", () => {
   throwsSystemError(() => asNobody(() => shmctlSet(segment, { mode: 0o666 })), "EPERM", "shmctl");
   throwsSystemError(() => asNobody(() => shmat(segment, 0, 0)), "EACCES", "shmat");
   shmdt(asNobody(() => shmat(segment, 0, SHM_RDONLY)));
+  shmctlRemove(segment);
+});
+
+test("a segment that is gone cannot be locked, and one that is too large has no place", () => {
+  const gone = shmget(IPC_PRIVATE, 1, 0o600);
+  shmctlRemove(gone);
+  throwsSystemError(() => shmctlLock(gone), "EINVAL", "shmctl");
+  throwsSystemError(() => shmctlUnlock(gone), "EINVAL", "shmctl");
+  const large = shmget(IPC_PRIVATE, 2 ** 47, SHM_NORESERVE | 0o600);
+  throwsSystemError(() => shmat(large, 0, 0), "ENOMEM", "shmat");
+  shmctlRemove(large);
+});
+
+test("another user's segment, call for call", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  const segment = shmget(IPC_PRIVATE, 1, 0o600);
+  throwsSystemError(() => asNobody(() => shmctlSet(segment, { mode: 0o666 })), "EACCES", "shmctl");
+  throwsSystemError(() => asNobody(() => shmctlUnlock(segment)), "EPERM", "shmctl");
   shmctlRemove(segment);
 });
 

@@ -148,6 +148,11 @@ test("misuse, and what the system refuses", () => {
   close(writeEnd);
 });
 
+test("a barrier that the process did not register for is EPERM", () => {
+  // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, for which no runtime registers
+  throwsSystemError(() => membarrier(1 << 7), "EPERM", "membarrier");
+});
+
 leakCheck(test, () => {
   // Bun keeps a socket after its first child
   execFileSync("true");

@@ -2,6 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   close,
+  epollCreate1,
   FD_CLOEXEC,
   getDescriptorFlags,
   getpid,
@@ -9,10 +10,13 @@ import {
   getuid,
   INTERRUPTED,
   memfdCreate,
+  O_RDONLY,
+  open,
   POLLIN,
   pollOne,
   pthreadSigmask,
   readSignalfd,
+  rtTgsigqueueinfo,
   SFD_NONBLOCK,
   SI_QUEUE,
   SI_TKILL,
@@ -185,6 +189,21 @@ test("what the system refuses", () => {
   throwsSystemError(() => signalfd([SIGUSR1], 0, file), "EINVAL", "signalfd");
   close(file);
   throwsSystemError(() => readSignalfd(-1), "EBADF", "read");
+});
+
+test("another user's thread is refused", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  throwsSystemError(() => asNobody(() => rtTgsigqueueinfo(1, 1, SIGUSR1, 0)), "EPERM", "rt_tgsigqueueinfo");
+});
+
+test("readSignalfd of what is no signalfd", () => {
+  const epoll = epollCreate1();
+  throwsSystemError(() => readSignalfd(epoll), "EINVAL", "read");
+  const folder = open("/", O_RDONLY);
+  throwsSystemError(() => readSignalfd(folder), "EISDIR", "read");
+  const memory = open("/proc/self/mem", O_RDONLY);
+  throwsSystemError(() => readSignalfd(memory), "EIO", "read");
+  for (const fd of [epoll, folder, memory]) close(fd);
 });
 
 test("misuse is refused before the call", () => {

@@ -2,21 +2,28 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { SIGACTION } from "../../src/ffi/abi/current.ts";
 import {
   getpid,
   gettid,
   kill,
+  restoreSigaction,
+  SIG_DFL,
   SIGKILL,
   SIGPIPE,
   SIGSTOP,
   SIGTERM,
   SIGURG,
   SIGWINCH,
+  saveSigaction,
   sigaction,
   tgkill,
 } from "../../src/ffi/mod.ts";
 import { scratch } from "../../src/ffi/scratch.ts";
+import { getMember } from "../../src/ffi/struct.ts";
+import { asNobody, isRoot } from "../support/as-nobody.ts";
 import { deadline } from "../support/deadline.ts";
+import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
 
 /** A process id that no process has. */
@@ -79,6 +86,44 @@ test("a handler of the runtime's is told apart", () => {
   process.off("SIGWINCH", handler);
 });
 
+test(
+  "what a signal does is saved and restored whole, with the runtime's handler",
+  deadline(30_000, async () => {
+    let count = 0;
+    const handler = () => void count++;
+    process.on("SIGWINCH", handler);
+    try {
+      const saved = saveSigaction(SIGWINCH);
+      assert.is(sigaction(SIGWINCH, "default"), "handler");
+      kill(process.pid, SIGWINCH); // which by default does nothing
+      assert.is(saveSigaction(SIGWINCH).handler, SIG_DFL);
+      restoreSigaction(saved);
+      const restored = saveSigaction(SIGWINCH);
+      assert.is(restored.handler, saved.handler);
+      // of the mask the kernel has 64 bits; the C library leaves the rest of its own as it was
+      const whole = ({ bytes }: typeof saved) =>
+        [SIGACTION.sa_flags, { offset: SIGACTION.sa_mask.offset, size: 8, signed: false }].map((member) =>
+          getMember(new DataView(bytes.buffer), member),
+        );
+      assert.equal(whole(restored), whole(saved), "with flags and mask");
+      kill(process.pid, SIGWINCH);
+      while (count === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.is(count, 1);
+    } finally {
+      process.off("SIGWINCH", handler);
+    }
+  }),
+);
+
+test("saveSigaction and restoreSigaction throw what the system says, and refuse misuse", () => {
+  throwsSystemError(() => saveSigaction(0), "EINVAL", "sigaction");
+  throwsSystemError(() => saveSigaction(65), "EINVAL", "sigaction");
+  const saved = saveSigaction(SIGKILL);
+  throwsSystemError(() => restoreSigaction(saved), "EINVAL", "sigaction");
+  assert.throws(() => saveSigaction(0.5), /signal is 0.5/);
+  assert.throws(() => restoreSigaction({ ...saved, bytes: new Uint8Array(3) }), /must be what saveSigaction gave/);
+});
+
 test("sigaction throws what the system says", () => {
   throwsSystemError(() => sigaction(SIGKILL, "ignore"), "EINVAL", "sigaction");
   throwsSystemError(() => sigaction(SIGSTOP, "interrupt"), "EINVAL", "sigaction");
@@ -87,6 +132,19 @@ test("sigaction throws what the system says", () => {
   assert.is(sigaction(SIGKILL), "default", "it may be asked");
   assert.throws(() => sigaction(SIGURG, "stop" as "default"), /action is "stop", but must be/);
   assert.throws(() => kill(0.5, 0), /pid is 0.5/);
+});
+
+test("another user's process is refused", () => {
+  if (!isRoot()) return skip("needs root, to become another user");
+  throwsSystemError(() => asNobody(() => kill(1, 0)), "EPERM", "kill");
+  throwsSystemError(() => asNobody(() => tgkill(1, 1, 0)), "EPERM", "tgkill");
+});
+
+test("what cannot be saved or restored", () => {
+  const saved = saveSigaction(SIGURG);
+  throwsSystemError(() => saveSigaction(65), "EINVAL", "sigaction");
+  throwsSystemError(() => restoreSigaction({ ...saved, signal: SIGKILL }), "EINVAL", "sigaction");
+  assert.throws(() => restoreSigaction({ ...saved, bytes: new Uint8Array(1) }), /must be what saveSigaction gave/);
 });
 
 test.run();

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { lazyBind } from "../../src/ffi/bind.ts";
 import {
   accept4,
   bind,
@@ -57,6 +58,7 @@ import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
 import { uniqueName } from "../support/unique-name.ts";
 
+const calls = lazyBind({ socket: { parameters: ["i32", "i32", "i32"], result: "i32" } });
 const startPeer = nativePeer("socket-peer");
 const room = new Uint8Array(new ArrayBuffer(100));
 
@@ -375,6 +377,91 @@ test("another user's socket file", () => {
   assert.not(existsSync(path));
   close(client);
   close(server);
+});
+
+test("what an end that is gone says to the other one", () => {
+  for (const [type, code] of [
+    [SOCK_SEQPACKET, "ECONNRESET"],
+    [SOCK_DGRAM, "ECONNREFUSED"],
+  ] as const) {
+    for (const [call, name] of [
+      [(fd: number) => send(fd, room), "send"],
+      [(fd: number) => sendmsg(fd, room), "sendmsg"],
+    ] as const) {
+      const [one, two] = socketpair(type);
+      send(one, room);
+      close(two);
+      throwsSystemError(() => call(one), code, name);
+      close(one);
+    }
+  }
+  const [one, two] = socketpair(SOCK_STREAM);
+  send(one, room);
+  close(two);
+  throwsSystemError(() => recvmsg(one, room), "ECONNRESET", "recvmsg");
+  close(one);
+});
+
+test("types and addresses that do not fit", () => {
+  // SOCK_RDM
+  throwsSystemError(() => socket(4), "ESOCKTNOSUPPORT", "socket");
+  throwsSystemError(() => socketpair(4), "ESOCKTNOSUPPORT", "socketpair");
+  const packets = socket(SOCK_SEQPACKET);
+  throwsSystemError(() => recv(packets, room), "ENOTCONN", "recv");
+  throwsSystemError(() => recvmsg(packets, room), "ENOTCONN", "recvmsg");
+  // SO_BUSY_POLL
+  throwsSystemError(() => setsockopt(packets, 46, -1), "EINVAL", "setsockopt");
+  close(packets);
+  const address = `\0${uniqueName("sock")}`;
+  const [one, two] = socketpair(SOCK_STREAM);
+  throwsSystemError(() => sendmsg(one, room, { address }), "EISCONN", "sendmsg", address);
+  const stream = listening(address);
+  throwsSystemError(() => sendmsg(stream, room, { address }), "ENOTSUP", "sendmsg", address);
+  const datagrams = socket(SOCK_DGRAM);
+  const path = join(tmpdir(), uniqueName("sock"));
+  const other = listening(path);
+  throwsSystemError(() => sendmsg(datagrams, room, { address: path }), "EPROTOTYPE", "sendmsg", path);
+  rmSync(path);
+  for (const fd of [one, two, stream, other, datagrams]) close(fd);
+  // AF_INET
+  const internet = calls().socket(2, SOCK_STREAM, 0);
+  throwsSystemError(() => shutdown(internet, SHUT_RD), "ENOTCONN", "shutdown");
+  close(internet);
+});
+
+test("paths that lead nowhere", () => {
+  const folder = mkdtempSync(join(tmpdir(), "sock-"));
+  const fd = socket(SOCK_STREAM);
+  const circle = join(folder, "circle");
+  symlinkSync(circle, circle);
+  const long = join(folder, "long");
+  symlinkSync("x".repeat(256), long);
+  for (const [path, code] of [
+    [join(circle, "x"), "ELOOP"],
+    [join(long, "x"), "ENAMETOOLONG"],
+    ["/etc/passwd/x", "ENOTDIR"],
+  ] as const) {
+    throwsSystemError(() => bind(fd, path), code, "bind", path);
+    throwsSystemError(() => connect(fd, path), code, "connect", path);
+  }
+  close(fd);
+  rmSync(folder, { recursive: true });
+});
+
+test("what takes privilege", () => {
+  if (!isRoot()) return skip("needs root, to become another user and to be let into /sys");
+  const fd = socket(SOCK_DGRAM);
+  throwsSystemError(() => asNobody(() => bind(fd, "/etc/sock")), "EACCES", "bind", "/etc/sock");
+  throwsSystemError(() => bind(fd, "/sys/kernel/sock"), "EPERM", "bind", "/sys/kernel/sock");
+  // SO_RCVBUFFORCE
+  throwsSystemError(() => asNobody(() => setsockopt(fd, 33, 100_000)), "EPERM", "setsockopt");
+  const path = join("/dev/shm", uniqueName("sock"));
+  const server = socket(SOCK_DGRAM);
+  bind(server, path);
+  throwsSystemError(() => asNobody(() => sendmsg(fd, room, { address: path })), "EACCES", "sendmsg", path);
+  rmSync(path);
+  close(server);
+  close(fd);
 });
 
 test("misuse is refused before the call", () => {

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -11,6 +11,7 @@ import {
   kill,
   O_CREAT,
   O_WRONLY,
+  open,
   pipe2,
   posixSpawn,
   posixSpawnp,
@@ -189,6 +190,43 @@ test("a file action changes the folder", () => {
   const missing: FileAction[] = [{ action: "chdir", path: "/no/such/folder" }];
   throwsSystemError(() => posixSpawn("/bin/sh", ["sh"], { fileActions: missing }), "ENOENT", "posix_spawn", "/bin/sh");
 });
+
+for (const [name, spawn] of [
+  ["posix_spawn", posixSpawn],
+  ["posix_spawnp", posixSpawnp],
+] as const) {
+  test(`what ${name} refuses, errno for errno`, () => {
+    const folder = mkdtempSync(join(tmpdir(), "spawn-"));
+    const path = (what: string) => join(folder, what);
+    const refused = (file: string, code: string, args = ["x"]) =>
+      throwsSystemError(() => spawn(file, args), code, name, file);
+    symlinkSync(path("circle"), path("circle"));
+    refused(path("circle"), "ELOOP");
+    refused(path("x".repeat(256)), "ENAMETOOLONG");
+    refused(path("missing"), "ENOENT");
+    writeFileSync(path("text"), "no program", { mode: 0o600 });
+    refused(path("text"), "EACCES");
+    refused(path("text/x"), "ENOTDIR");
+    chmodSync(path("text"), 0o700);
+    refused(path("text"), "ENOEXEC");
+    copyFileSync("/bin/true", path("program"));
+    const writer = open(path("program"), O_WRONLY);
+    refused(path("program"), "ETXTBSY");
+    close(writer);
+    refused("/bin/true", "E2BIG", ["x", "x".repeat(1 << 18)]);
+    const given = (
+      options: SpawnOptions,
+      code: string,
+      call = name as string,
+      file: string | undefined = "/bin/true",
+    ) => throwsSystemError(() => spawn("/bin/true", ["true"], options), code, call, file);
+    given({ fileActions: [{ action: "dup2", from: 999, to: 1 }] }, "EBADF");
+    given({ processGroup: -5 }, "EINVAL");
+    given({ processGroup: 2 ** 22 + 1 }, "EPERM");
+    throwsSystemError(() => spawn("/bin/true", ["true"], { defaultSignals: [65] }), "EINVAL", "sigaddset");
+    rmSync(folder, { recursive: true });
+  });
+}
 
 test("misuse is refused before the call", () => {
   assert.throws(() => posixSpawn("a\0", []), /NUL/);

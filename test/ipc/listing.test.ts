@@ -76,7 +76,7 @@ function toolsSee(kind: ObjectKind, name: string): boolean {
   const options = { "sysv-shm": "-m", "sysv-msg": "-q", "sysv-sem": "-s" } as Partial<Record<ObjectKind, string>>;
   const option = options[kind];
   if (option !== undefined) {
-    const lines = execFileSync("ipcs", [option], { encoding: "utf8" }).split("\n");
+    const lines = execFileSync("ipcs", [option], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).split("\n");
     return lines.some((line) => line.split(/\s+/)[1] === name);
   }
   if (kind === "posix-shm") return readdirSync("/dev/shm").includes(name.slice(1));
@@ -149,7 +149,8 @@ test(
       const flags: Record<string, string> = { "sysv-shm": "-m", "sysv-msg": "-q", "sysv-sem": "-s" };
       const flag = flags[kind];
       if (flag === undefined) objects.remove({ kind, name });
-      else execFileSync("ipcrm", [flag, name]);
+      // with the output piped, Bun would look at process.stderr, which is a descriptor that it then keeps
+      else execFileSync("ipcrm", [flag, name], { stdio: "inherit" });
       assert.is(find(kind, name), undefined);
     }
   }),

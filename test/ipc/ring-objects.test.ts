@@ -18,7 +18,7 @@ import { IpcError, type IpcErrorCode } from "../../src/errors.ts";
 import { O_NONBLOCK, O_RDWR } from "../../src/ffi/abi/current.ts";
 import { close, open as openFile, write } from "../../src/ffi/fd.ts";
 import { open, remove } from "../../src/ipc/adapters/ring.ts";
-import { FULL, type Link, TAKEN } from "../../src/ipc/link.ts";
+import { BEGUN, FULL, type Link, TAKEN } from "../../src/ipc/link.ts";
 import type { ChannelOptions } from "../../src/ipc/options.ts";
 import { freeArenaBytes } from "../../src/memory/region.ts";
 import { objectDirectory } from "../../src/objects/object-directory.ts";
@@ -379,6 +379,30 @@ test(
     sender.close();
     receiver.close();
     assert.equal(readdirSync(objectDirectory()), []);
+  }),
+);
+
+test(
+  "a message larger than the ring whose receiver dies fails once, and is not in the way of the next one",
+  deadline(20_000, async () => {
+    const where = address();
+    const sender = await open(where, "sender", { capacity: 4096 });
+    const peer = startPeer(currentRuntime(), "test/support/ring-peer.ts", ["peek-then-hang", where.name]);
+    sender.tryWrite(bytes(0));
+    await peer.line("peeked 0");
+    assert.is(sender.tryWrite(new Uint8Array(10_000)), BEGUN);
+    assert.is(sender.flush(), false);
+    const waiting = sender.ready("write", undefined);
+    await peer.kill();
+    await waiting;
+    await rejects(async () => sender.flush(), "IPC_PEER_GONE", /kept for the next receiver/);
+    const receiver = await open(where, "receiver", {});
+    assert.equal(receiver.tryRead(), bytes(0));
+    assert.is(receiver.tryRead(), undefined);
+    assert.is(sender.tryWrite(bytes(1)), TAKEN);
+    assert.equal(await receive(receiver), bytes(1));
+    sender.close();
+    receiver.close();
   }),
 );
 

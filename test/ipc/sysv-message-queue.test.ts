@@ -90,6 +90,13 @@ test(
     assert.is(ipcsLine(free)?.perms, "640");
     assert.ok(made.remove());
     assert.not(made.remove());
+    assert.not(SysvMessageQueue.remove(free));
+    const left = SysvMessageQueue.create(free, { removeOnExit: false });
+    left.close();
+    assert.ok(SysvMessageQueue.remove(free));
+    assert.not(left.remove());
+    await failsWith("RangeError", () => SysvMessageQueue.remove(IPC_PRIVATE), /IPC_PRIVATE/);
+    await failsWith("IPC_NOT_FOUND", () => SysvMessageQueue.remove("/nowhere/at-all#1"), /ftok/);
     await failsWith("IPC_NOT_FOUND", () => SysvMessageQueue.fromId(made.id), /no message queue of id/);
     await failsWith("RangeError", () => SysvMessageQueue.open(IPC_PRIVATE), /fromId/);
     const secret = SysvMessageQueue.create(IPC_PRIVATE);

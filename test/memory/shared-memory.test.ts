@@ -450,12 +450,12 @@ test("misuse is refused before anything is made", async () => {
       await failsWith("RangeError", use, /^The name ".*" of shared memory/);
     }
   }
-  await failsWith("TypeError", () => SharedMemory.open(7 as unknown as string), /is a number/);
+  await failsWith("TypeError", () => SharedMemory.open(7 as unknown as string), /is of type number/);
   for (const size of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
     await failsWith("RangeError", () => SharedMemory.create("x", size), /^The size of shared memory "\/x" is/);
     await failsWith("RangeError", () => SharedMemory.anonymous(size), /^The size of anonymous shared memory is/);
   }
-  await failsWith("TypeError", () => SharedMemory.create("x", "1" as unknown as number), /is a string/);
+  await failsWith("TypeError", () => SharedMemory.create("x", "1" as unknown as number), /is of type string/);
   for (const mode of [-1, 0o1000, 0.5])
     await failsWith("RangeError", () => SharedMemory.create("x", 1, { mode }), /^The mode/);
   await failsWith("TypeError", () => SharedMemory.create("x", 1, { mode: "600" as unknown as number }), /^The mode/);

@@ -4,6 +4,7 @@
  *   signal-peer interrupt PID TID SIGNAL     sends it to the thread every 2 ms, until there is no such thread
  *   signal-peer queue PID TID SIGNAL VALUE...   sends it to the thread with each number
  *   signal-peer burst PID SIGNAL COUNT       sends it to the process with the numbers 0 to COUNT - 1, by sigqueue
+ *   signal-peer storm PID SIGNAL...          sends all of them to the process every 0.05 ms, until it ends
  *   signal-peer wait SIGNAL COUNT            prints "ready", then "SIGNAL CODE PID UID VALUE" for each that comes
  */
 #define _GNU_SOURCE
@@ -42,6 +43,13 @@ int main(int argc, char **argv) {
         if (errno != EAGAIN) return 1;
     }
     return 0;
+  }
+  if (strcmp(argv[1], "storm") == 0) {
+    union sigval value = {.sival_int = 7};
+    struct timespec pause = {0, 50 * 1000};
+    for (;; nanosleep(&pause, NULL))
+      for (int i = 3; i < argc; i++)
+        if (sigqueue(atoi(argv[2]), atoi(argv[i]), value) != 0 && errno != EAGAIN) return 0;
   }
   sigset_t set;
   sigemptyset(&set);

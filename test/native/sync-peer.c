@@ -5,11 +5,13 @@
  *   sync-peer hold NAME          locks the mutex, prints "locked", and waits to be killed
  *   sync-peer count NAME COUNT   adds one to the counter, under the mutex, so many times
  *   sync-peer wake NAME          under the mutex, sets the flag and signals the condition
+ *   sync-peer ruin NAME          has the mutex's owner die, unlocks it without repair, and wakes who waits for the condition
  *   sync-peer post NAME COUNT    posts the semaphore
  *   sync-peer wait NAME COUNT    prints "waiting", waits for the semaphore, and prints "taken", each time
  *   sync-peer read NAME          prints "waiting", takes the lock to read, prints "reading", and waits to be killed
  *   sync-peer named NAME         posts the named semaphore NAME
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,6 +90,16 @@ int main(int argc, char **argv) {
     shared->flag = 1;
     check("pthread_cond_signal", pthread_cond_signal(&shared->cond));
     check("pthread_mutex_unlock", pthread_mutex_unlock(&shared->mutex));
+  } else if (strcmp(verb, "ruin") == 0) {
+    pid_t owner = fork();
+    if (owner == 0) {
+      pthread_mutex_lock(&shared->mutex);
+      _exit(0);
+    }
+    if (waitpid(owner, NULL, 0) != owner) return 1;
+    if (pthread_mutex_lock(&shared->mutex) != EOWNERDEAD) return 1;
+    check("pthread_mutex_unlock", pthread_mutex_unlock(&shared->mutex));
+    check("pthread_cond_broadcast", pthread_cond_broadcast(&shared->cond));
   } else if (strcmp(verb, "post") == 0) {
     for (; count > 0; count--)
       if (sem_post(&shared->sem) != 0) return 1;

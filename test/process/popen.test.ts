@@ -2,9 +2,21 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readlinkSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { SIGKILL, SIGPIPE, SIGTERM, waitpid } from "../../src/ffi/mod.ts";
+import {
+  getrlimit,
+  posixSpawnp,
+  RLIMIT_NOFILE,
+  SIGKILL,
+  SIGPIPE,
+  SIGTERM,
+  setrlimit,
+  WNOHANG,
+  waitpid,
+} from "../../src/ffi/mod.ts";
+import { Child } from "../../src/process/child.ts";
 import { popen } from "../../src/process/popen.ts";
 import type { Popen } from "../../src/process/popen-handle.ts";
 import { block, unblock, wait } from "../../src/process/signals/mod.ts";
@@ -73,6 +85,23 @@ test(
     const large = popen("cat > /dev/null", "w");
     large.writeSync(new Uint8Array(300_000));
     assert.equal(large.closeSync(), { kind: "exited", code: 0 });
+  }),
+);
+
+test(
+  "bytes that were read stay as they are, and writes at the same time do not mix",
+  deadline(LIMIT, async () => {
+    const reader = popen("head -c 100000 /dev/zero | tr '\\0' a; head -c 100000 /dev/zero | tr '\\0' b", "r");
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of reader) chunks.push(chunk);
+    await reader.close();
+    const text = chunks.map((chunk) => new TextDecoder().decode(chunk)).join("");
+    assert.ok(text === "a".repeat(100_000) + "b".repeat(100_000));
+
+    const writer = popen('test "$(tr -s abc)" = abc', "w");
+    const writes = ["a", "b", "c"].map((letter) => writer.write(letter.repeat(300_000)));
+    await Promise.all(writes);
+    assert.equal(await writer.close(), { kind: "exited", code: 0 });
   }),
 );
 
@@ -251,7 +280,8 @@ test(
   "a program starts with no signal blocked",
   deadline(LIMIT, async () => {
     block(["SIGUSR1"]);
-    const child = popen("grep SigBlk /proc/self/status", "r");
+    // not through a shell: dash unblocks all signals by itself
+    const child = popen(["grep", "SigBlk", "/proc/self/status"], "r");
     unblock(["SIGUSR1"]);
     assert.match(await outputOf(child), /^SigBlk:\s+0+\n$/);
   }),
@@ -270,6 +300,52 @@ test(
 );
 
 test(
+  "50 programs at once, both ways, 10 MB each, beside the runtime's own children",
+  deadline(120_000, async () => {
+    const BYTES = 10_000_000;
+    const theirs = Array.from({ length: 6 }, (_, code) => spawn("sh", ["-c", `sleep 0.${code}; exit ${code}`]));
+    const exits = theirs.map((child) => once(child, "exit"));
+    const block = new Uint8Array(1_000_000).fill(7);
+    const runs = Array.from({ length: 50 }, async (_, index) => {
+      const code = index % 5;
+      if (index % 2 === 0) {
+        const child = popen(`head -c ${BYTES} /dev/zero | cat; exit ${code}`, "r");
+        let count = 0;
+        for await (const chunk of child) count += chunk.byteLength;
+        assert.is(count, BYTES);
+        assert.equal(await child.close(), { kind: "exited", code });
+        return;
+      }
+      const child = popen(`test "$(wc -c)" = ${BYTES} && exit ${code}; exit 99`, "w");
+      for (let sent = 0; sent < BYTES; sent += block.byteLength) await child.write(block);
+      assert.equal(await child.close(), { kind: "exited", code });
+    });
+    await Promise.all(runs);
+    assert.equal(
+      (await Promise.all(exits)).map(([code]) => code),
+      [0, 1, 2, 3, 4, 5],
+    );
+  }),
+);
+
+test(
+  "in a worker thread",
+  deadline(LIMIT, async () => {
+    const extension = import.meta.url.endsWith(".js") ? "js" : "ts";
+    const worker = new Worker(new URL(`./peers/popen-in-worker.${extension}`, import.meta.url));
+    const exited = once(worker, "exit");
+    const [said] = await once(worker, "message");
+    assert.equal(said, {
+      text: "from a worker\n",
+      read: { kind: "exited", code: 3 },
+      written: { kind: "exited", code: 0 },
+      killed: { kind: "killed", signal: SIGKILL, coreDumped: false },
+    });
+    await exited;
+  }),
+);
+
+test(
   "a child that somebody else waited for is said to be gone",
   deadline(LIMIT, async () => {
     const child = popen("exit 0", "r");
@@ -284,6 +360,23 @@ test(
     assert.not(child.kill());
   }),
 );
+
+test("a child that cannot be watched is killed, and does not stay in the list of processes", async () => {
+  waitpid(posixSpawnp("true", ["true"]));
+  const pid = posixSpawnp("sleep", ["sleep", "1000"]);
+  const { soft, hard } = getrlimit(RLIMIT_NOFILE);
+  let thrown: unknown;
+  setrlimit(RLIMIT_NOFILE, { soft: 0, hard });
+  try {
+    new Child(pid);
+  } catch (error) {
+    thrown = error;
+  } finally {
+    setrlimit(RLIMIT_NOFILE, { soft, hard });
+  }
+  await failsWith("IPC_LIMIT", () => Promise.reject(thrown), /Cannot watch the child/);
+  throwsSystemError(() => waitpid(pid, WNOHANG), "ECHILD", "waitpid");
+});
 
 test("misuse, and programs that are not there", async () => {
   await failsWith("IPC_NOT_FOUND", () => popen(["millrace-has-no-such-command"], "r"), /Cannot start/);

@@ -4,17 +4,24 @@ import { constants } from "node:os";
 import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { SIGACTION } from "../../src/ffi/abi/current.ts";
+import { lazyBind } from "../../src/ffi/bind.ts";
 import {
   getpid,
   gettid,
+  posixSpawnp,
   SI_QUEUE,
   SI_USER,
   SIGKILL,
+  SIGSEGV,
+  SIGTERM,
   SIGUSR1,
   SIGUSR2,
   sigaction,
+  sigrtmax,
   sigrtmin,
   tgkill,
+  waitpid,
 } from "../../src/ffi/mod.ts";
 import { interruptSignal } from "../../src/ffi/off-thread/interrupt.ts";
 import * as signals from "../../src/process/signals/mod.ts";
@@ -281,6 +288,80 @@ test(
   }),
 );
 
+test("the handler of a signal is not interrupted by others: a runtime's stack for signals has no room for several", () => {
+  using _receiver = signals.receive(["SIGRTMIN+2"]);
+  const calls = lazyBind({ sigaction: { parameters: ["i32", "pointer", "buffer"], result: "i32" } });
+  const action = new DataView(new ArrayBuffer(SIGACTION.sizeof));
+  assert.is(calls().sigaction(sigrtmin() + 2, 0, action), 0);
+  const mask = action.getBigUint64(SIGACTION.sa_mask.offset, true);
+  const blocks = (signal: number) => ((mask >> BigInt(signal - 1)) & 1n) === 1n;
+  for (const signal of [SIGUSR1, SIGUSR2, SIGTERM, sigrtmin(), sigrtmax()]) assert.ok(blocks(signal), `${signal}`);
+  for (const signal of [SIGSEGV, sigrtmin() - 1]) assert.not(blocks(signal), `${signal}`);
+});
+
+test(
+  "SIGCHLD tells which child",
+  deadline(30_000, async () => {
+    using receiver = signals.receive(["SIGCHLD"]);
+    const child = posixSpawnp("true", ["true"]);
+    let { pid: told } = await receiver.next({ timeout: 10_000 });
+    while (told !== child) told = (await receiver.next({ timeout: 10_000 })).pid;
+    waitpid(child);
+  }),
+);
+
+test(
+  "a handler that is closed is not called for what came at the same time",
+  deadline(30_000, async () => {
+    using receiver = signals.receive(["SIGRTMIN+2"]);
+    const seen: number[] = [];
+    const handling = signals.handle("SIGRTMIN+2", ({ value }) => {
+      seen.push(value);
+      handling.close();
+    });
+    for (const value of [1, 2]) signals.send(pid, "SIGRTMIN+2", { value, ordered: true });
+    while (seen.length === 0) await turnEventLoop(1);
+    assert.is((await receiver.next()).value, 1);
+    assert.is((await receiver.next()).value, 2);
+    await turnEventLoop(1);
+    assert.equal(seen, [1]);
+  }),
+);
+
+test("a new receiver gets nothing that came before it", () => {
+  using _other = signals.receive(["SIGRTMIN+3"]);
+  const before = signals.receive(["SIGRTMIN+2"]);
+  signals.send(pid, "SIGRTMIN+2", { value: 1, ordered: true });
+  before.close();
+  using receiver = signals.receive(["SIGRTMIN+2"]);
+  assert.is(receiver.tryNext(), undefined);
+  signals.send(pid, "SIGRTMIN+2", { value: 2, ordered: true });
+  assert.is(receiver.tryNext()?.value, 2);
+});
+
+test("a call that blocks goes on after a signal that is received", async () => {
+  using receiver = signals.receive(["SIGUSR2"]);
+  const peer = startNative("interrupt", pid, gettid(), SIGUSR2);
+  receiver.nextSync();
+  const child = posixSpawnp("sleep", ["sleep", "0.1"]);
+  assert.equal(waitpid(child), { pid: child, kind: "exited", code: 0 });
+  assert.ok(receiver.tryNext());
+  await peer.kill();
+});
+
+test("what finds no room is counted, for each receiver anew", () => {
+  const receiver = signals.receive(["SIGRTMIN+2"]);
+  for (let sent = 0; sent < 8192 + 5; sent++) signals.send(pid, "SIGRTMIN+2", { value: sent, ordered: true });
+  const { lost } = receiver;
+  assert.ok(lost >= 5, `${lost}`);
+  for (let value = 0; value < 8192 + 5 - lost; value++) assert.is(receiver.tryNext()?.value, value);
+  assert.is(receiver.tryNext(), undefined);
+  receiver.close();
+  assert.is(receiver.lost, lost);
+  using next = signals.receive(["SIGRTMIN+2"]);
+  assert.is(next.lost, 0);
+});
+
 test(
   "a C program gets signals with their numbers, in order",
   deadline(60_000, async () => {
@@ -338,6 +419,43 @@ test(
     signals.send(pid, "SIGRTMIN+6", { value: 66 });
     assert.is((await said)[0], 66);
     await exited;
+  }),
+);
+
+test(
+  "a worker and the main thread receive the same signal, and the worker's going changes nothing",
+  deadline(60_000, async () => {
+    const receiver = signals.receive(["SIGRTMIN+6"]);
+    const extension = import.meta.url.endsWith(".js") ? "js" : "ts";
+    const worker = new Worker(new URL(`./peers/in-worker.${extension}`, import.meta.url));
+    const exited = once(worker, "exit");
+    await once(worker, "message");
+    const said = once(worker, "message");
+    signals.send(pid, "SIGRTMIN+6", { value: 67 });
+    assert.is((await receiver.next()).value, 67);
+    assert.is((await said)[0], 67);
+    await exited;
+    signals.send(pid, "SIGRTMIN+6", { value: 68 });
+    assert.is((await receiver.next()).value, 68);
+    receiver.close();
+    assert.is(sigaction(sigrtmin() + 6), "default");
+  }),
+);
+
+test(
+  "where the system forbids memory that becomes executable, it is said so, and the rest goes on",
+  deadline(60_000, async () => {
+    const { status, lines } = await startPeer(
+      currentRuntime(),
+      "test/process/peers/no-executable-memory.ts",
+      [],
+    ).exit();
+    if (lines[0]?.startsWith("skip")) return skip("needs Linux 6.3 for PR_SET_MDWE");
+    assert.match(
+      lines[0] ?? "",
+      /^IPC_UNSUPPORTED: Cannot receive signals: the system forbids executable memory .*mprotect/,
+    );
+    assert.equal([status, lines[1]], [0, "end"]);
   }),
 );
 

@@ -26,11 +26,12 @@ export function nativePeer(name: string): (...args: readonly (string | number)[]
   let program: string | undefined;
   return (...args) => {
     program ??= compileNative(name);
-    return start(spawn(program, args.map(String), { stdio: ["ignore", "pipe", "inherit"] }));
+    return watchChild(spawn(program, args.map(String), { stdio: ["ignore", "pipe", "inherit"] }));
   };
 }
 
-function start(child: ChildProcess): NativePeer {
+/** Follows a program that was just started, with a pipe as its standard output. */
+export function watchChild(child: ChildProcess): NativePeer {
   const lines: string[] = [];
   let wake = () => {};
   let over = false;

@@ -215,6 +215,10 @@ test("misuse is refused before anything happens", async () => {
   guard.unlock();
   await failsWith("TypeError", condition.wait(guard), /Cannot wait with the mutex at byte 0: its guard is unlocked/);
   await failsWith("TypeError", () => condition.waitSync(guard), /unlocked/);
+  for (const wrong of [undefined, mutex]) {
+    await failsWith("TypeError", condition.wait(wrong as never), /give wait\(\) the guard that lock\(\)/);
+    await failsWith("TypeError", () => condition.waitSync(wrong as never), /the guard that lock\(\)/);
+  }
   await failsWith("RangeError", condition.wait(guard, { timeout: Number.NaN }), /timeout is NaN/);
   condition.signal();
   condition.broadcast();

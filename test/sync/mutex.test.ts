@@ -307,8 +307,13 @@ test("misuse is refused before anything happens", async () => {
   await failsWith("RangeError", () => Mutex.create(region, 4), /multiple of 8/);
   await failsWith("RangeError", () => Mutex.create(region, region.length - 8), /4096 bytes/);
   await failsWith("RangeError", () => Mutex.create(region, 0.5), /offset is 0.5/);
-  await failsWith("TypeError", () => Mutex.create(region, "0" as never), /offset is a string/);
+  await failsWith("TypeError", () => Mutex.create(region, "0" as never), /offset is of type string/);
   await failsWith("TypeError", () => Mutex.create(undefined as never, 0), /must be mapped shared memory/);
+  await failsWith(
+    "TypeError",
+    () => Mutex.create(region.bytes as never, 0),
+    /is an object without an arena.*not its bytes/,
+  );
   await failsWith("TypeError", () => Mutex.create(region, 0, { type: "fast" as "normal" }), /type is "fast"/);
   await failsWith("TypeError", () => Mutex.create(region, 0, { robust: 1 as never }), /robust is 1/);
   await failsWith("IPC_NOT_FOUND", () => Mutex.at(region, 8), /Make it with Mutex.create/);

@@ -22,6 +22,30 @@ test("runs the blocks of README, docs and doc comments", () => {
   assert.is(status, 0);
 });
 
+test("files that are named are the only ones that are checked", () => {
+  using tree = scratchTree({
+    "README.md": block("throw new Error('not asked for');"),
+    "docs/a.md": block("console.log(1);\n// Output:\n// 1"),
+    "docs/b.md": block("console.log(2);\n// Output:\n// 1"),
+    "src/c.ts":
+      "/**\n * Three.\n *\n * @example Title\n * ```ts\n * console.log(3);\n * ```\n */\nexport const c = 1;\n",
+    "src/d.ts": "/**\n * Four.\n *\n * @example\n * d();\n */\n",
+  });
+  const good = tree.run("check-docs", tree.path, "docs/a.md", "src/c.ts", "docs/a.md");
+  assert.is(good.output, "Docs: 2 blocks, 0 problems\n");
+  assert.is(good.status, 0);
+  const absolute = tree.run("check-docs", `${tree.path}/docs/a.md`);
+  assert.is(absolute.output, "Docs: 1 blocks, 0 problems\n");
+  const bad = tree.run("check-docs", tree.path, "docs/b.md");
+  assert.match(bad.output, /Docs: 1 blocks, 1 problems\n.*docs\/b\.md:3: the block printed/);
+  assert.is(bad.status, 1);
+  for (const name of ["docs/none.md", "docs", "package.json"]) {
+    const none = tree.run("check-docs", tree.path, name);
+    assert.match(none.output, `Cannot check ${tree.path}/${name}: it is no file`);
+    assert.is(none.status, 1);
+  }
+});
+
 const BAD: [name: string, file: string, text: string, complaint: RegExp][] = [
   ["throws", "README.md", block("throw new Error('oh');"), /README\.md:3: the block ended with status 1\n[\s\S]*oh/],
   ["has a wrong type", "docs/a.md", block("\nconst a: string = 1;\na;"), /docs\/a\.md:5: error TS2322/],

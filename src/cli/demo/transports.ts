@@ -46,8 +46,15 @@ export const TRANSPORTS: readonly Transport[] = [
     chunkBytes: 256 * KIB,
     prepare: (workspace) => ({ ...bothEnds(`fifo:${workspace.file("fifo")}`), options: { capacity: largestPipe() } }),
   },
+  {
+    name: "unix",
+    chunkBytes: 256 * KIB,
+    // not in the workspace, whose path may be longer than a socket's can be
+    prepare: () => ({ ...bothEnds(`unix:@millrace-demo-${randomInt(2 ** 31)}`), options: {} }),
+  },
   // a message is one of the kernel's, so the kernel's limit cuts the chunks
-  { name: "sysv", chunkBytes: 64 * KIB, prepare: prepareSysv },
+  { name: "sysv", chunkBytes: 64 * KIB, prepare: () => prepareQueue(`sysv:${randomInt(1, 2 ** 31)}`) },
+  { name: "mq", chunkBytes: 64 * KIB, prepare: () => prepareQueue(`mq:/millrace-demo-${randomInt(2 ** 31)}`) },
 ];
 
 /** What programs use without millrace: the standard output of a child process. */
@@ -66,8 +73,7 @@ function preparePipe(): Preparation {
   };
 }
 
-function prepareSysv(): Preparation {
-  const address = `sysv:${randomInt(1, 2 ** 31)}`;
+function prepareQueue(address: string): Preparation {
   return {
     ...bothEnds(address),
     options: {},

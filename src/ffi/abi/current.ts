@@ -58,6 +58,12 @@ export const F_SEAL_GROW: number = constants.F_SEAL_GROW;
 export const F_SEAL_WRITE: number = constants.F_SEAL_WRITE;
 export const F_SEAL_FUTURE_WRITE: number = constants.F_SEAL_FUTURE_WRITE;
 
+// flock(2)
+export const LOCK_SH: number = constants.LOCK_SH;
+export const LOCK_EX: number = constants.LOCK_EX;
+export const LOCK_NB: number = constants.LOCK_NB;
+export const LOCK_UN: number = constants.LOCK_UN;
+
 // ioctl(2)
 export const FIONREAD: number = constants.FIONREAD;
 

@@ -52,6 +52,11 @@ export const linuxArm64 = {
     F_SEAL_GROW: 4,
     F_SEAL_WRITE: 8,
     F_SEAL_FUTURE_WRITE: 16,
+    // flock(2)
+    LOCK_SH: 1,
+    LOCK_EX: 2,
+    LOCK_NB: 4,
+    LOCK_UN: 8,
     // ioctl(2)
     FIONREAD: 21531,
     // lseek(2)

@@ -4,8 +4,8 @@
  * Limits and deviations
  * - Linux only: needs open-file-description locks, FIFOs, and a tmpfs for speed.
  * - A sender that closes before any receiver came leaves the ring, with what it holds, for the receiver to come.
- * - A receiver that is killed in the middle of a message larger than the ring loses the part that it had taken; smaller messages, and
- *   everything behind it, come again to its successor.
+ * - A receiver that is killed in the middle of a message larger than half of the ring loses it; what it had not released of smaller
+ *   messages, and everything behind it, comes again to its successor.
  * - What the sender wrote to a receiver that died is kept for a successor; the sender hears of the death when the ring is full.
  */
 import { existsSync } from "node:fs";

@@ -1,3 +1,8 @@
+import { LOCK_EX, LOCK_NB, O_DIRECTORY, O_RDONLY } from "../../ffi/abi/current.ts";
+import { close, open } from "../../ffi/fd.ts";
+import { flock } from "../../ffi/flock.ts";
+import { WOULD_BLOCK } from "../../ffi/results.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 import type { ObjectRecord } from "../../objects/journal.ts";
 import { objectDirectory } from "../../objects/object-directory.ts";
 import { objectIdentity } from "../../objects/object-identity.ts";
@@ -35,7 +40,7 @@ export interface GcResult {
 /**
  * Removes what killed processes left: only objects that this library made for a process which is dead, as its journal says and the kernel
  * confirms, and that nobody uses, by the kernel's word. Where that cannot be known the object is kept. What other programs made is never
- * touched.
+ * touched. When several collect at once, each waits for the one before.
  *
  * @throws {IpcError} `IPC_PERMISSION`, `IPC_NOT_FOUND` when the object directory cannot be used
  *
@@ -50,6 +55,21 @@ export interface GcResult {
  */
 export function gc(options: GcOptions = {}): GcResult {
   const dryRun = options.dryRun === true;
+  if (dryRun) return collect(dryRun);
+  // a name may be a new object's as soon as one has removed the old: so nobody goes by what he saw before another collected
+  const directory = open(objectDirectory(), O_RDONLY | O_DIRECTORY);
+  try {
+    if (flock(directory, LOCK_EX | LOCK_NB) === WOULD_BLOCK) {
+      beforeBlocking();
+      flock(directory, LOCK_EX);
+    }
+    return collect(dryRun);
+  } finally {
+    close(directory);
+  }
+}
+
+function collect(dryRun: boolean): GcResult {
   const removed: LeftObject[] = [];
   const kept: { object: LeftObject; why: string }[] = [];
   const journals = readJournals();
@@ -108,6 +128,8 @@ function tryRemove(record: ObjectRecord): string | undefined {
     if (removeRecorded(record) || objectIdentity(record.kind, record.name) !== record.identity) return undefined;
     return "somebody began to use it";
   } catch (error) {
+    // its owner's other end may have removed it meanwhile
+    if (objectIdentity(record.kind, record.name) !== record.identity) return undefined;
     return (error as Error).message;
   }
 }

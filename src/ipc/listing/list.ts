@@ -28,8 +28,11 @@ export interface ListOptions {
  * ```
  */
 export function list(options: ListOptions = {}): ObjectInfo[] {
+  if (options === null || typeof options !== "object") {
+    throw new TypeError(`The options are ${String(options)}, but must be an object { kinds }`);
+  }
   const { kinds = OBJECT_KINDS } = options;
-  if (!Array.isArray(kinds)) throw new TypeError("kinds must be an array of kinds of objects");
+  if (!Array.isArray(kinds)) throw new TypeError(`kinds is ${String(kinds)}, but must be an array such as ["ring"]`);
   for (const kind of kinds) checkKind(kind);
   return findObjects(kinds).map(({ info }) => info);
 }

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { O_NONBLOCK, O_RDONLY } from "../../ffi/abi/current.ts";
 import { close, type FileStatus, fstat } from "../../ffi/fd.ts";
@@ -8,21 +8,28 @@ import type { FoundObject } from "./object-info.ts";
 import { useOf } from "./posix-files.ts";
 import type { ProcessScan } from "./process-scan.ts";
 
-const FOLDER = "/dev/mqueue";
-
 /**
- * POSIX queues. There is no call that lists them: all are seen where `/dev/mqueue` is mounted, elsewhere only those that our journals name.
+ * POSIX queues. There is no call that lists them: all are seen where their file system is mounted, usually at `/dev/mqueue`, elsewhere only
+ * those that our journals name.
  */
 export function posixQueues(records: readonly ObjectRecord[], scan: ProcessScan): FoundObject[] {
-  const mounted = existsSync(FOLDER);
+  const folder = mountPoint();
   const recorded = records.filter(({ kind }) => kind === "posix-mq").map(({ name }) => name);
-  const names = mounted ? readdirSync(FOLDER).map((name) => `/${name}`) : [...new Set(recorded)];
-  return names.flatMap((name) => posixQueue(name, mounted, scan) ?? []);
+  const names = folder !== undefined ? readdirSync(folder).map((name) => `/${name}`) : [...new Set(recorded)];
+  return names.flatMap((name) => posixQueue(name, folder, scan) ?? []);
 }
 
-function posixQueue(name: string, mounted: boolean, scan: ProcessScan): FoundObject | undefined {
-  const path = join(FOLDER, name.slice(1));
-  const file = mounted ? lstatSync(path, { throwIfNoEntry: false }) : undefined;
+/** The folder may exist without the mount, as in containers. */
+function mountPoint(): string | undefined {
+  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
+  // device, place, type, …; blanks and the like in octal
+  const place = mounts.map((line) => line.split(" ")).find((fields) => fields[2] === "mqueue")?.[1];
+  return place?.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
+
+function posixQueue(name: string, folder: string | undefined, scan: ProcessScan): FoundObject | undefined {
+  const path = folder === undefined ? undefined : join(folder, name.slice(1));
+  const file = path === undefined ? undefined : lstatSync(path, { throwIfNoEntry: false });
   const opened = openQueue(name);
   const status = file ?? opened?.status;
   if (status === undefined) return undefined;
@@ -33,7 +40,7 @@ function posixQueue(name: string, mounted: boolean, scan: ProcessScan): FoundObj
     name,
     recordName: name,
     key: undefined,
-    path: mounted ? path : undefined,
+    path,
     uid: status.uid,
     mode: status.mode & 0o777,
     size: opened === undefined ? 0 : opened.attributes.maxmsg * opened.attributes.msgsize,
@@ -47,7 +54,8 @@ function posixQueue(name: string, mounted: boolean, scan: ProcessScan): FoundObj
     holders,
     changed: file === undefined ? 0 : Math.round(file.ctimeMs),
     use,
-    notes: mounted ? notes : [...notes, "/dev/mqueue is not mounted: only queues of this library are listed"],
+    notes:
+      path !== undefined ? notes : [...notes, "/dev/mqueue is not mounted: only queues of this library are listed"],
   };
 }
 

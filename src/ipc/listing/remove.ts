@@ -4,7 +4,6 @@ import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import { O_NOFOLLOW, O_RDWR } from "../../ffi/abi/current.ts";
 import { close, open } from "../../ffi/fd.ts";
-import { lockWait } from "../../ffi/lock.ts";
 import { mqUnlink } from "../../ffi/mq.ts";
 import { msgctlRemove } from "../../ffi/msg.ts";
 import { semUnlink } from "../../ffi/posix-sem.ts";
@@ -13,12 +12,15 @@ import { semctlRemove } from "../../ffi/sem.ts";
 import { shmctlRemove } from "../../ffi/shm.ts";
 import { objectDirectory } from "../../objects/object-directory.ts";
 import type { ObjectKind } from "../../objects/own.ts";
+import { waitForLock } from "../../objects/wait-for-lock.ts";
+import { KIND_BROADCAST, KIND_SPSC } from "../../ring/layout.ts";
 import { mapSegment } from "../map-segment.ts";
 import { removeObject, SEGMENT_FILE, SETUP_BYTE } from "../presence-object.ts";
 import { removePresence } from "../remove-presence.ts";
 import { findObjects, type ListedObject } from "./find-objects.ts";
 import { checkKind } from "./list.ts";
 import type { ObjectInfo } from "./object-info.ts";
+import { BROADCAST_SUFFIX } from "./rings.ts";
 
 /** How {@link remove} removes. */
 export interface RemoveOptions {
@@ -50,7 +52,8 @@ export function remove(
 ): ObjectInfo {
   const kind = checkKind(target.kind);
   const { name } = target;
-  if (typeof name !== "string" || name === "") throw new TypeError("name must be a string that is not empty");
+  if (typeof name !== "string" || name === "")
+    throw new TypeError(`name is ${JSON.stringify(name)}, but must be a string that is not empty`);
   const found = findObjects([kind]).find((object) => isNamed(object, name));
   const what = `Cannot remove ${kind} ${name}`;
   if (found === undefined) throw new IpcError("IPC_NOT_FOUND", `${what}: there is none of that name`);
@@ -99,11 +102,12 @@ function removeFound({ kind, name, recordName, path }: ListedObject, force: bool
 
 function removeRing(path: string, force: boolean): boolean {
   const name = path.slice(objectDirectory().length + 1);
-  if (!force) return removePresence(name, name);
+  const kind = name.endsWith(BROADCAST_SUFFIX) ? KIND_BROADCAST : KIND_SPSC;
+  if (!force) return removePresence(name, name, kind);
   const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
   try {
-    lockWait(segment, "write", SETUP_BYTE, 1);
-    const region = mapSegment(segment, name);
+    waitForLock(segment, "write", SETUP_BYTE, 1);
+    const region = mapSegment(segment, name, kind);
     removeObject(path, region.arena.words, region.offset >> 2);
     region.close();
     return true;

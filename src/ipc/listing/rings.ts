@@ -10,20 +10,25 @@ import { isProcessAlive } from "./process-alive.ts";
 /** How the names of rings end in the object directory; queues have objects there too, that tell who is at their ends. */
 export const RING_SUFFIX = ".ring";
 
+/** How the names of broadcasts end there. */
+export const BROADCAST_SUFFIX = ".broadcast";
+
 /** The rings, and what belongs to the queues, in the object directory of this user. */
 export function rings(): FoundObject[] {
   const directory = objectDirectory();
-  return readdirSync(directory)
-    .filter((name) => !name.startsWith("."))
-    .flatMap((name) => {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .flatMap(({ name }) => {
       try {
         return ring(join(directory, name)) ?? [];
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // gone meanwhile
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return []; // gone meanwhile, or no ring
         throw error;
       }
     });
 }
+
+const BROADCAST_NOTE = "a broadcast; of its receivers, only the one that came last is told";
 
 function ring(path: string): FoundObject | undefined {
   const segment = lstatSync(join(path, SEGMENT_FILE), { throwIfNoEntry: false });
@@ -35,6 +40,7 @@ function ring(path: string): FoundObject | undefined {
   const held = ends.filter((end) => end.held);
   const name = basename(path);
   const isRing = name.endsWith(RING_SUFFIX);
+  const isBroadcast = name.endsWith(BROADCAST_SUFFIX);
   return {
     kind: "ring",
     name: isRing ? name.slice(0, -RING_SUFFIX.length) : name,
@@ -53,6 +59,6 @@ function ring(path: string): FoundObject | undefined {
     holders: held.map(({ pid }) => pid),
     changed: Math.round(segment.ctimeMs),
     use: held.length > 0 ? "held" : "free",
-    notes: isRing ? [] : ["tells who is at the ends of a message queue"],
+    notes: isRing ? [] : [isBroadcast ? BROADCAST_NOTE : "tells who is at the ends of a message queue"],
   };
 }

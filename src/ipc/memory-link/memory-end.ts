@@ -1,4 +1,5 @@
 import { IpcError } from "../../errors.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 import type { LinkStats, Peer, Side, Supports } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
 import type { MemoryQueue } from "./memory-queue.ts";
@@ -59,6 +60,7 @@ export abstract class MemoryEnd extends OneSidedLink {
         `Cannot block on ${this.address}: the other end is in this very thread and could never go on. Give a timeout, or await the form without Sync`,
       );
     }
+    beforeBlocking();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeout);
     return false;
   }

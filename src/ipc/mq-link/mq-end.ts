@@ -1,6 +1,7 @@
 import { POLLIN, POLLOUT } from "../../ffi/abi/current.ts";
 import { waitForFd } from "../../ffi/off-thread/reactor.ts";
 import { poll } from "../../ffi/poll.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 import type { Direction } from "../link.ts";
 import { BELL_SLEEPER, QueueEnd } from "../queue-link/queue-end.ts";
 import type { PosixQueue } from "./posix-queue.ts";
@@ -27,6 +28,7 @@ export abstract class MqEnd extends QueueEnd<PosixQueue> {
   /** The same with the thread blocked; false when `timeout` milliseconds have passed. */
   protected waitSync(direction: Direction, timeout: number): boolean {
     this.stalls++;
+    beforeBlocking();
     const count = poll(
       [
         { fd: this.queue.fd, events: direction === "read" ? POLLIN : POLLOUT, revents: 0 },

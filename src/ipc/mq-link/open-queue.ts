@@ -35,7 +35,7 @@ export function makeQueue(name: string, access: number, mode: number, size: MqSi
     const { code } = error as { code?: string };
     if (code === "EINVAL" && size !== undefined && isTooLarge(size)) throw tooLarge(what, size, error);
     const hint = LIMITS.has(code ?? "") ? `${LIMIT_HINT}${code === "ENOSPC" ? QUEUES_HINT : ""}` : "";
-    throw domainError("create", error, `${what}${hint}`);
+    throw domainError("create", error, `${what}${code === "EEXIST" ? ". Open it, or remove it first" : hint}`);
   }
 }
 

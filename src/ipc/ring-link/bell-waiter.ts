@@ -18,6 +18,9 @@ interface Sleeper {
   cancelWait(): boolean;
 }
 
+/** What is needed of a presence: the descriptor that wakes this end, and who is at the other one. */
+type Ringing = Pick<Presence, "bell" | "isOpen" | "peerPid" | "peerState" | "region" | "renewBell" | "settleBell">;
+
 /** Longest time to spin before sleeping, in milliseconds: about what it costs both sides to sleep and to wake. */
 const LONGEST_SPIN = 0.05;
 /** Where spinning begins again once a sleep was short. */
@@ -39,11 +42,11 @@ const LOOKS = 16;
  * without a system call, and an idle end soon sleeps at once.
  */
 export class BellWaiter {
-  readonly #presence: Presence;
+  readonly #presence: Ringing;
   #waiter: FdWaiter | undefined;
   #spin = FIRST_SPIN;
 
-  constructor(presence: Presence) {
+  constructor(presence: Ringing) {
     this.#presence = presence;
   }
 

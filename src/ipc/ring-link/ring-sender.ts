@@ -52,7 +52,12 @@ export class RingSender extends OneSidedLink implements Link {
       return FULL;
     }
     producer.beginMessage(message);
-    return producer.continueMessage() ? TAKEN : BEGUN;
+    try {
+      return producer.continueMessage() ? TAKEN : BEGUN;
+    } catch (error) {
+      producer.abandonMessage();
+      throw error;
+    }
   }
 
   override flush(): boolean {
@@ -61,10 +66,16 @@ export class RingSender extends OneSidedLink implements Link {
       producer.flush();
       return true;
     }
-    if (producer.continueMessage()) return true;
-    if (producer.peerState === STATE_CLOSED) this.#refuseClosed();
-    this.#full();
-    return false;
+    try {
+      if (producer.continueMessage()) return true;
+      if (producer.peerState === STATE_CLOSED) this.#refuseClosed();
+      this.#full();
+      return false;
+    } catch (error) {
+      // the call that sends it fails; the next message must not find it open
+      producer.abandonMessage();
+      throw error;
+    }
   }
 
   override keepRest(): void {

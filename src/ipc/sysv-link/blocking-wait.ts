@@ -6,6 +6,7 @@ import {
   startBlocking,
 } from "../../ffi/off-thread/blocking-call.ts";
 import type { BlockingOutcome } from "../../ffi/off-thread/blocking-caller.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 
 /** Waits for a queue by blocking in msgrcv or msgsnd off the thread, in one call at a time, whose outcome is never lost. */
 export class BlockingWait {
@@ -35,6 +36,7 @@ export class BlockingWait {
 
   /** The same with the thread blocked; false when `timeout` milliseconds have passed. */
   waitSync(name: "msgsnd" | "msgrcv", args: BlockingArgument[], timeout: number): boolean {
+    beforeBlocking();
     const outcome = callBlockingSync(name, args, timeout);
     this.#settled(outcome);
     return outcome.errno !== EINTR;

@@ -139,7 +139,7 @@ export class MessageQueue implements KernelQueue {
   #removed(cause: unknown): IpcError {
     return new IpcError(
       "IPC_CLOSED",
-      `The queue of ${this.address}, id ${this.id}, was removed while it was in use, by ipcrm or another program. Open the channel again`,
+      `The queue of ${this.address}, id ${this.id}, was removed while it was in use, by ipcrm or another program. Open it again`,
       { cause },
     );
   }

@@ -8,6 +8,7 @@ import {
 } from "../../ffi/off-thread/blocking-call.ts";
 import type { BlockingOutcome } from "../../ffi/off-thread/blocking-caller.ts";
 import { pollOne } from "../../ffi/poll.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 import { BELL_SLEEPER, QueueEnd } from "../queue-link/queue-end.ts";
 import type { MessageQueue } from "./message-queue.ts";
 
@@ -52,6 +53,7 @@ export abstract class SysvEnd extends QueueEnd<MessageQueue> {
   /** The same with the thread blocked; false when `timeout` milliseconds have passed. */
   protected waitSync(name: "msgsnd" | "msgrcv", args: BlockingArgument[], timeout: number): boolean {
     this.stalls++;
+    beforeBlocking();
     const outcome = callBlockingSync(name, args, timeout, this.presence.bell);
     this.settled(outcome);
     const rang = pollOne(this.presence.bell, POLLIN, 0) !== 0;

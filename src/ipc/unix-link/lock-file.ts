@@ -3,7 +3,8 @@ import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDWR, S_IFMT, S_IFREG } from "../../ffi/abi/current.ts";
 import { close, fstat, open } from "../../ffi/fd.ts";
-import { lockWait, queryLock, tryLock, unlock } from "../../ffi/lock.ts";
+import { queryLock, tryLock, unlock } from "../../ffi/lock.ts";
+import { waitForLock } from "../../objects/wait-for-lock.ts";
 
 /** Which byte of the file an end locks as long as it lives. */
 export type Role = "receiver" | "sender";
@@ -38,7 +39,7 @@ export class LockFile {
       const fd = openLock(path, mode, what);
       let taken = false;
       try {
-        lockWait(fd, "write", SETUP_BYTE, 1);
+        waitForLock(fd, "write", SETUP_BYTE, 1);
         if (!isAt(path, fd)) continue;
         if (!tryLock(fd, "write", ROLE_BYTES[role], 1)) {
           throw new IpcError(
@@ -68,7 +69,7 @@ export class LockFile {
       const fd = openLock(path, undefined, what);
       if (fd < 0) continue;
       try {
-        lockWait(fd, "write", SETUP_BYTE, 1);
+        waitForLock(fd, "write", SETUP_BYTE, 1);
         if (!isAt(path, fd)) continue;
         if (queryLock(fd, "write", 0, SETUP_BYTE)) return undefined;
         const result = whenFree();
@@ -94,7 +95,7 @@ export class LockFile {
     if (this.#closed) return;
     this.#closed = true;
     try {
-      lockWait(this.#fd, "write", SETUP_BYTE, 1);
+      waitForLock(this.#fd, "write", SETUP_BYTE, 1);
       // of this open file's own locks the query says nothing
       if (!queryLock(this.#fd, "write", 0, SETUP_BYTE) && isAt(this.#path, this.#fd)) unlinkSync(this.#path);
     } catch (error) {

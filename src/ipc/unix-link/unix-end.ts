@@ -8,6 +8,7 @@ import { pollOne } from "../../ffi/poll.ts";
 import { WOULD_BLOCK } from "../../ffi/results.ts";
 import { getsockopt, recv, send, setsockopt } from "../../ffi/socket.ts";
 import { recvmsg, sendmsg } from "../../ffi/socket-message.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 import { FRAME_FORMATS, type FrameFormat, type FrameReader } from "../framing/frame-format.ts";
 import { FrameWriter } from "../framing/frame-writer.ts";
 import { DESCRIPTOR_BYTES, DESCRIPTOR_FRAME } from "../framing/length.ts";
@@ -172,6 +173,7 @@ export class UnixEnd implements Link {
   readySync(direction: Direction, timeout: number): boolean {
     if (this.#closed || this.#head !== undefined) return true;
     this.#stalls++;
+    beforeBlocking();
     return pollOne(this.#fd(), direction === "read" ? POLLIN : POLLOUT, timeout) !== 0;
   }
 

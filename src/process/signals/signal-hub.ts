@@ -1,5 +1,3 @@
-import process from "node:process";
-import { isMainThread } from "node:worker_threads";
 import { domainError } from "../../error-table.ts";
 import { O_NONBLOCK } from "../../ffi/abi/current.ts";
 import { setPipeSize } from "../../ffi/fcntl.ts";
@@ -7,6 +5,7 @@ import { close, pipe2, read } from "../../ffi/fd.ts";
 import { forgetFd, waitForFd } from "../../ffi/off-thread/reactor.ts";
 import { RECORD_BYTES } from "../../ffi/signal-code.ts";
 import { installSignalPipe, type SignalPipe } from "../../ffi/signal-handler.ts";
+import { runtimeListener } from "./runtime-listener.ts";
 import { readSignalInfo, type SignalInfo } from "./signal-info.ts";
 import { signalName } from "./signal-names.ts";
 
@@ -21,10 +20,7 @@ export interface SignalListener {
 /**
  * Where the signals of this thread's receivers come together: one pipe, into which the handlers of all their signals write, so that the
  * order among the signals is kept. It is there while there is a receiver.
- *
- * The runtime may have handlers of its own for a signal. They are called after ours. So that the runtime does not replace ours when the
- * program's first `process.on` for that signal comes later, nor resets the signal when the last listener goes, a listener that does
- * nothing is there from before our handler is installed until after it is removed.
+ * The runtime may have handlers of its own for a signal. They are called after ours; see `runtime-listener.ts`.
  */
 export class SignalHub {
   readonly #readEnd: number;
@@ -84,7 +80,6 @@ export class SignalHub {
       if (!source?.listeners.delete(listener) || source.listeners.size > 0) continue;
       this.#signals.delete(number);
       this.#inUse ||= !source.pipe.remove();
-      source.release();
     }
     if (this.#signals.size === 0) this.#close();
   }
@@ -169,8 +164,6 @@ interface Pump {
 interface Source {
   readonly pipe: SignalPipe;
   readonly listeners: Set<SignalListener>;
-  /** Takes the listener that does nothing away. */
-  release(): void;
 }
 
 let hub: SignalHub | undefined;
@@ -179,27 +172,9 @@ let hub: SignalHub | undefined;
 const PIPE_BYTES = 2 ** 20;
 
 function openSource(number: number, writeEnd: number): Source {
-  const release = holdRuntimeHandler(number);
   try {
-    return { pipe: installSignalPipe(number, writeEnd), listeners: new Set(), release };
+    return { pipe: installSignalPipe(number, writeEnd, runtimeListener(number)), listeners: new Set() };
   } catch (error) {
-    release();
     throw domainError("create", error, `Cannot receive ${signalName(number)}`);
   }
-}
-
-/** Has the runtime keep its handler for a signal installed, if it can have one. */
-function holdRuntimeHandler(number: number): () => void {
-  // a Worker gets no events of signals
-  if (!isMainThread) return () => {};
-  const event = signalName(number) as NodeJS.Signals;
-  const nothing = () => {};
-  try {
-    process.on(event, nothing);
-  } catch {
-    // not a signal that the runtime handles
-  }
-  return () => {
-    process.off(event, nothing);
-  };
 }

@@ -1,6 +1,7 @@
 import { IpcError } from "../../errors.ts";
 import { POLLIN } from "../../ffi/abi/current.ts";
 import { pollOne } from "../../ffi/poll.ts";
+import { beforeBlocking } from "../../objects/before-blocking.ts";
 import {
   abortedError,
   checkSyncOptions,
@@ -108,6 +109,7 @@ export class SignalReceiver implements AsyncIterable<SignalInfo>, Disposable {
       const info = this.tryNext();
       if (info !== undefined) return info;
       const left = timeout === Number.POSITIVE_INFINITY ? timeout : Math.max(0, end - performance.now());
+      if (left > 0) beforeBlocking();
       if (pollOne(this.#hub.descriptor, POLLIN, left) === 0) throw timeoutError(this.#what("nextSync()"), timeout);
     }
   }

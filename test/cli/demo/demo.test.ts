@@ -51,7 +51,7 @@ test(
     const results = JSON.parse(stdout.toString());
     assert.equal(
       results.transports.map((result: { transport: string }) => result.transport),
-      ["ring", "pipe", "fifo", "sysv"],
+      ["ring", "pipe", "fifo", "unix", "sysv", "mq"],
     );
     for (const result of [...results.transports, results.comparison]) {
       assert.is(result.ok, true, JSON.stringify(result));
@@ -72,13 +72,13 @@ test(
     const { status, stdout, stderr } = await millrace(["demo", empty]);
     assert.is(status, 0, stderr);
     assert.is(stderr, "", "no bar where there is no terminal");
-    for (const name of ["ring", "pipe", "fifo", "sysv", "stdio"]) {
+    for (const name of ["ring", "pipe", "fifo", "unix", "sysv", "mq", "stdio"]) {
       assert.match(stdout.toString(), new RegExp(`│ ${name} .*│ yes `));
     }
   }),
 );
 
-for (const stage of ["ring", "fifo", "sysv"]) {
+for (const stage of ["ring", "fifo", "sysv", "mq"]) {
   test(
     `Ctrl-C while it is at ${stage} leaves nothing`,
     tidy(async () => {
@@ -91,7 +91,7 @@ for (const stage of ["ring", "fifo", "sysv"]) {
   );
 }
 
-for (const stage of ["ring", "sysv"]) {
+for (const stage of ["ring", "sysv", "mq"]) {
   test(
     `workers whose driver is killed while it is at ${stage} end, and clean up`,
     tidy(async () => {

@@ -57,29 +57,34 @@ export function batches(sentence: Sentence): void {
     },
   );
 
-  sentence(47, "timeout and signal of sendMany() are for the whole call", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const endless = function* () {
-      for (;;) yield LARGE;
-    };
-    await failsWith("IPC_TIMEOUT", sender.sendMany(endless(), { timeout: 20 }), /sendMany\(\) on .* within 20 ms/);
-    const controller = new AbortController();
-    const sending = sender.sendMany(endless(), { signal: controller.signal });
-    controller.abort();
-    await failsWith("IPC_ABORTED", sending);
-    const count = sender.stats().messages;
-    assert.ok(count > 0);
-    await receiveAll(receiver, count);
-    const never = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
-    await failsWith("IPC_TIMEOUT", sender.sendMany(never, { timeout: 5 }));
-    const stop = new AbortController();
-    const waiting = failsWith("IPC_ABORTED", sender.sendMany(never, { signal: stop.signal }));
-    await turnEventLoop();
-    stop.abort();
-    await waiting;
-    await sender.send(bytes(1));
-    assert.equal(await receiver.receive(), bytes(1));
-  });
+  sentence(
+    47,
+    "timeout and signal of sendMany() are for the whole call",
+    ["messages", "backPressure"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const endless = function* () {
+        for (;;) yield LARGE;
+      };
+      await failsWith("IPC_TIMEOUT", sender.sendMany(endless(), { timeout: 20 }), /sendMany\(\) on .* within 20 ms/);
+      const controller = new AbortController();
+      const sending = sender.sendMany(endless(), { signal: controller.signal });
+      controller.abort();
+      await failsWith("IPC_ABORTED", sending);
+      const count = sender.stats().messages;
+      assert.ok(count > 0);
+      await receiveAll(receiver, count);
+      const never = { [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) };
+      await failsWith("IPC_TIMEOUT", sender.sendMany(never, { timeout: 5 }));
+      const stop = new AbortController();
+      const waiting = failsWith("IPC_ABORTED", sender.sendMany(never, { signal: stop.signal }));
+      await turnEventLoop();
+      stop.abort();
+      await waiting;
+      await sender.send(bytes(1));
+      assert.equal(await receiver.receive(), bytes(1));
+    },
+  );
 
   sentence(48, "sendMany() publishes what it has before it waits for more", ["messages"], async (context) => {
     const { sender, receiver } = await context.pair();

@@ -10,7 +10,7 @@ export function closing(sentence: Sentence): void {
   sentence(
     69,
     "after a clean close the receiver gets all that was sent, then the end, for ever",
-    ["end"],
+    ["end", "backPressure"],
     async (context) => {
       const { sender, receiver } = await context.smallPair();
       const sent = joined(context.fill(sender));
@@ -61,7 +61,7 @@ export function closing(sentence: Sentence): void {
     },
   );
 
-  sentence(72, "close() hands over what waits to be sent", ["messages", "end"], async (context) => {
+  sentence(72, "close() hands over what waits to be sent", ["messages", "end", "backPressure"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const seeded = new SeededMessages(72, 3000);
     const sends = Array.from({ length: 50 }, (_, i) => sender.send(seeded.at(i)));
@@ -77,7 +77,7 @@ export function closing(sentence: Sentence): void {
   sentence(
     73,
     "a close() whose time is over is IPC_TIMEOUT, and the channel is closed",
-    ["messages"],
+    ["messages", "backPressure"],
     async (context) => {
       const { sender, receiver } = await context.smallPair();
       const sent = context.fill(sender);
@@ -117,16 +117,21 @@ export function closing(sentence: Sentence): void {
     },
   );
 
-  sentence(75, "a receiver that closes wakes a sender that waits, with IPC_CLOSED", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    context.fill(sender);
-    const waits = [sender.send(LARGE), sender.send(bytes(1)), sender.sendMany([bytes(2)])];
-    const outcomes = waits.map((wait) => failsWith("IPC_CLOSED", wait));
-    assert.ok(await isPending(Promise.race(waits)));
-    await receiver.close();
-    await Promise.all(outcomes);
-    await failsWith("IPC_CLOSED", sender.send(bytes(3)), /receiver/);
-  });
+  sentence(
+    75,
+    "a receiver that closes wakes a sender that waits, with IPC_CLOSED",
+    ["messages", "backPressure"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      context.fill(sender);
+      const waits = [sender.send(LARGE), sender.send(bytes(1)), sender.sendMany([bytes(2)])];
+      const outcomes = waits.map((wait) => failsWith("IPC_CLOSED", wait));
+      assert.ok(await isPending(Promise.race(waits)));
+      await receiver.close();
+      await Promise.all(outcomes);
+      await failsWith("IPC_CLOSED", sender.send(bytes(3)), /receiver/);
+    },
+  );
 
   sentence(76, "using and await using close the channel", ["messages", "end"], async (context) => {
     const { sender, receiver } = await context.smallPair();
@@ -154,7 +159,7 @@ export function closing(sentence: Sentence): void {
   sentence(
     77,
     "abandon() ends a sender at once, and its receiver does not take what came for all",
-    ["messages", "peerDeath"],
+    ["messages", "peerDeath", "backPressure"],
     async (context) => {
       const { sender, receiver } = await context.smallPair();
       const sent = context.fill(sender);

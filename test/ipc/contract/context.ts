@@ -65,6 +65,7 @@ export class ContractContext {
 
   /** Sends until there is no more room; gives the messages that went. */
   fill(sender: Channel): Uint8Array[] {
+    if (this.supports.backPressure === false) throw new Error("A sentence that fills a channel needs backPressure");
     const messages = new SeededMessages(1, LARGE.length, LARGE.length);
     const sent: Uint8Array[] = [];
     for (let message = messages.at(0); sender.trySend(message); message = messages.at(sent.length)) sent.push(message);

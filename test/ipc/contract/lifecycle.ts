@@ -90,20 +90,25 @@ export function lifecycle(sentence: Sentence): void {
       checkQuestions(sender);
     });
 
-    sentence(79, `${name} while closing, and after close(), is IPC_CLOSED`, ["messages", ...needs], async (context) => {
-      const { sender, receiver } = await context.smallPair();
-      context.fill(sender);
-      void sender.send(bytes(1)).catch(() => {});
-      const closing = sender.close();
-      await failsWith("IPC_CLOSED", () => run(sender), /this end was closed/);
-      checkQuestions(sender);
-      for (let message = await receiver.receive(); message?.length !== 1; ) message = await receiver.receive();
-      await closing;
-      await failsWith("IPC_CLOSED", () => run(sender), /this end was closed/);
-      checkQuestions(sender);
-    });
+    sentence(
+      79,
+      `${name} while closing, and after close(), is IPC_CLOSED`,
+      ["messages", ...needs, "backPressure"],
+      async (context) => {
+        const { sender, receiver } = await context.smallPair();
+        context.fill(sender);
+        void sender.send(bytes(1)).catch(() => {});
+        const closing = sender.close();
+        await failsWith("IPC_CLOSED", () => run(sender), /this end was closed/);
+        checkQuestions(sender);
+        for (let message = await receiver.receive(); message?.length !== 1; ) message = await receiver.receive();
+        await closing;
+        await failsWith("IPC_CLOSED", () => run(sender), /this end was closed/);
+        checkQuestions(sender);
+      },
+    );
 
-    sentence(80, `${name} to a receiver that has closed is IPC_CLOSED`, needs, async (context) => {
+    sentence(80, `${name} to a receiver that has closed is IPC_CLOSED`, [...needs, "backPressure"], async (context) => {
       const { sender, receiver } = await context.smallPair();
       await run(sender);
       await receiver.close();
@@ -115,7 +120,7 @@ export function lifecycle(sentence: Sentence): void {
     sentence(
       81,
       `${name} to a receiver that was killed fails, when there is no more room at the latest`,
-      ["processes", ...needs],
+      ["processes", ...needs, "backPressure"],
       async (context) => {
         const { channel, peer } = await context.connectPeer("receiver", ["hang"], context.factory.small);
         await peer.line("open");
@@ -136,7 +141,7 @@ export function lifecycle(sentence: Sentence): void {
       checkQuestions(receiver);
     });
 
-    sentence(79, `${name} after close() is IPC_CLOSED`, needs, async (context) => {
+    sentence(79, `${name} after close() is IPC_CLOSED`, [...needs, "backPressure"], async (context) => {
       const { sender, receiver } = await context.pair();
       await sender.send(bytes(7));
       await receiver.close();

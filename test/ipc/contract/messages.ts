@@ -166,7 +166,7 @@ export function messages(sentence: Sentence): void {
     },
   );
 
-  sentence(18, "stats() counts what went through this end", ["messages"], async (context) => {
+  sentence(18, "stats() counts what went through this end", ["messages", "backPressure"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const expected = { messages: 0, bytes: 0 };
     for (const length of [1, 10, 100, 1000]) {

@@ -52,7 +52,7 @@ export function misuse(sentence: Sentence): void {
       const wrong: [object | null, "TypeError" | "RangeError", RegExp][] = [
         [{ timeout: Number.NaN }, "RangeError", /timeout is NaN, but must be a number of milliseconds from 0/],
         [{ timeout: -1 }, "RangeError", /timeout is -1/],
-        [{ timeout: "1" }, "TypeError", /timeout is a string/],
+        [{ timeout: "1" }, "TypeError", /timeout is of type string/],
         [{ signal: {} }, "TypeError", /must be an AbortSignal/],
         [null, "TypeError", /are an object/],
       ];

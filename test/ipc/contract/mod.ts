@@ -27,6 +27,9 @@ const SENTENCE_TIMEOUT = 30_000;
 /** At least as many as src/ffi/off-thread keeps for further calls. */
 const THREADS_KEPT = 4;
 
+/** What holds where `supports` says nothing. */
+const OTHERWISE: { readonly [N in Need]?: boolean } = { backPressure: true };
+
 /** States one numbered sentence of docs/channel.md and how it is tested. It is skipped where `supports` lacks one of the needs. */
 export type Sentence = (
   number: number,
@@ -67,7 +70,7 @@ export function channelContract(name: string, factory: ChannelFactory): void {
 
   const sentence: Sentence = (number, text, needs, handler) => {
     const run = deadline<unknown>(SENTENCE_TIMEOUT, async () => {
-      const missing = needs.find((need) => !context.supports[need]);
+      const missing = needs.find((need) => !(context.supports[need] ?? OTHERWISE[need]));
       if (missing !== undefined) return skip(`sentence ${number} needs supports.${missing}, which ${name} has not`);
       try {
         await handler(context);

@@ -85,23 +85,28 @@ export function processes(sentence: Sentence): void {
     assert.is(await behind, undefined);
   });
 
-  sentence(90, "a receiver that is killed wakes a sender that waits for room", ["processes"], async (context) => {
-    const { channel, peer } = await context.connectPeer("receiver", ["hang"], context.factory.small);
-    await peer.line("open");
-    context.fill(channel);
-    const { supports } = context;
-    const code = (supports.receiverDeath ?? supports.peerDeath) ? "IPC_PEER_GONE" : "IPC_CLOSED";
-    const outcome = failsWith(code, channel.send(LARGE));
-    await peer.kill();
-    await outcome;
-    // what was on its way to the dead may be reported too, once
-    await channel.close().catch((error) => assert.is(error.code, code));
-  });
+  sentence(
+    90,
+    "a receiver that is killed wakes a sender that waits for room",
+    ["processes", "backPressure"],
+    async (context) => {
+      const { channel, peer } = await context.connectPeer("receiver", ["hang"], context.factory.small);
+      await peer.line("open");
+      context.fill(channel);
+      const { supports } = context;
+      const code = (supports.receiverDeath ?? supports.peerDeath) ? "IPC_PEER_GONE" : "IPC_CLOSED";
+      const outcome = failsWith(code, channel.send(LARGE));
+      await peer.kill();
+      await outcome;
+      // what was on its way to the dead may be reported too, once
+      await channel.close().catch((error) => assert.is(error.code, code));
+    },
+  );
 
   sentence(
     91,
     "a receiver that closes wakes a sender in another process that waits for room",
-    ["processes"],
+    ["processes", "backPressure"],
     async (context) => {
       const { channel, peer } = await context.connectPeer("sender", ["send:1000000:90:4000"], context.factory.small);
       await channel.receive();

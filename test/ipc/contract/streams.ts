@@ -40,33 +40,43 @@ export function streams(sentence: Sentence): void {
     assert.ok(receiver.closed);
   });
 
-  sentence(54, "writable waits for room, and closing it closes the channel", ["messages", "end"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    assert.is(sender.writable, sender.writable);
-    const sent = context.fill(sender);
-    const writer = sender.writable.getWriter();
-    const written = writer.write(LARGE);
-    assert.ok(await isPending(writer.ready));
-    assertMessages(await receiveAll(receiver, sent.length), sent);
-    await written;
-    await writer.write(bytes(2));
-    const closed = writer.close();
-    assert.equal(await drain(receiver), [LARGE, bytes(2)]);
-    await closed;
-    assert.ok(sender.closed);
-  });
+  sentence(
+    54,
+    "writable waits for room, and closing it closes the channel",
+    ["messages", "end", "backPressure"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      assert.is(sender.writable, sender.writable);
+      const sent = context.fill(sender);
+      const writer = sender.writable.getWriter();
+      const written = writer.write(LARGE);
+      assert.ok(await isPending(writer.ready));
+      assertMessages(await receiveAll(receiver, sent.length), sent);
+      await written;
+      await writer.write(bytes(2));
+      const closed = writer.close();
+      assert.equal(await drain(receiver), [LARGE, bytes(2)]);
+      await closed;
+      assert.ok(sender.closed);
+    },
+  );
 
-  sentence(55, "aborting writable ends the write that waits and closes the channel", ["messages"], async (context) => {
-    const { sender } = await context.smallPair();
-    context.fill(sender);
-    const writer = sender.writable.getWriter();
-    const outcomes = [writer.write(LARGE), writer.write(bytes(2))].map((write) => write.catch((error) => error));
-    const reason = new Error("never mind");
-    await writer.abort(reason);
-    for (const outcome of outcomes) assert.instance(await outcome, Error);
-    assert.ok(sender.closed);
-    await failsWith("IPC_CLOSED", sender.send(bytes(3)));
-  });
+  sentence(
+    55,
+    "aborting writable ends the write that waits and closes the channel",
+    ["messages", "backPressure"],
+    async (context) => {
+      const { sender } = await context.smallPair();
+      context.fill(sender);
+      const writer = sender.writable.getWriter();
+      const outcomes = [writer.write(LARGE), writer.write(bytes(2))].map((write) => write.catch((error) => error));
+      const reason = new Error("never mind");
+      await writer.abort(reason);
+      for (const outcome of outcomes) assert.instance(await outcome, Error);
+      assert.ok(sender.closed);
+      await failsWith("IPC_CLOSED", sender.send(bytes(3)));
+    },
+  );
 
   sentence(56, "a stream can be piped from one channel into another", ["messages", "end"], async (context) => {
     const first = await context.smallPair();

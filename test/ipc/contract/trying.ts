@@ -14,29 +14,39 @@ export function trying(sentence: Sentence): void {
     assert.is(receiver.tryReceive(), undefined);
   });
 
-  sentence(21, "trySend() gives false when there is no room, and nothing was sent", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const sent = context.fill(sender);
-    assert.ok(sent.length > 0);
-    assert.is(sender.trySend(LARGE), false);
-    assert.is(sender.stats().messages, sent.length);
-    assertMessages(await receiveAll(receiver, sent.length), sent);
-    await sender.send(bytes(2));
-    assert.equal(await receiver.receive(), bytes(2));
-  });
+  sentence(
+    21,
+    "trySend() gives false when there is no room, and nothing was sent",
+    ["messages", "backPressure"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      assert.ok(sent.length > 0);
+      assert.is(sender.trySend(LARGE), false);
+      assert.is(sender.stats().messages, sent.length);
+      assertMessages(await receiveAll(receiver, sent.length), sent);
+      await sender.send(bytes(2));
+      assert.equal(await receiver.receive(), bytes(2));
+    },
+  );
 
-  sentence(22, "trySend() gives false while a send() waits, and never overtakes it", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const sent = context.fill(sender);
-    const waits = sender.send(LARGE);
-    assert.is(sender.trySend(bytes(2)), false);
-    await receiver.receive();
-    assert.is(sender.trySend(bytes(2)), false);
-    await receiveAll(receiver, sent.length - 1);
-    await waits;
-    assert.ok(sender.trySend(bytes(3)));
-    assertMessages(await receiveAll(receiver, 2), [LARGE, bytes(3)]);
-  });
+  sentence(
+    22,
+    "trySend() gives false while a send() waits, and never overtakes it",
+    ["messages", "backPressure"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      const waits = sender.send(LARGE);
+      assert.is(sender.trySend(bytes(2)), false);
+      await receiver.receive();
+      assert.is(sender.trySend(bytes(2)), false);
+      await receiveAll(receiver, sent.length - 1);
+      await waits;
+      assert.ok(sender.trySend(bytes(3)));
+      assertMessages(await receiveAll(receiver, 2), [LARGE, bytes(3)]);
+    },
+  );
 
   sentence(
     23,

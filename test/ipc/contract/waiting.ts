@@ -7,7 +7,7 @@ import type { Sentence } from "./mod.ts";
 
 /** Calls that wait, and how the wait ends. */
 export function waiting(sentence: Sentence): void {
-  sentence(25, "send() waits while there is no room", ["messages"], async (context) => {
+  sentence(25, "send() waits while there is no room", ["messages", "backPressure"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const sent = context.fill(sender);
     const waits = sender.send(LARGE);
@@ -26,20 +26,25 @@ export function waiting(sentence: Sentence): void {
     }
   });
 
-  sentence(27, "a send() whose time is over is IPC_TIMEOUT, and nothing was sent", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const sent = context.fill(sender);
-    for (const timeout of [0, 1, 30]) {
-      await failsWith(
-        "IPC_TIMEOUT",
-        sender.send(LARGE, { timeout }),
-        new RegExp(`^send\\(\\) on .* within ${timeout} ms`),
-      );
-    }
-    assertMessages(await receiveAll(receiver, sent.length), sent);
-    await sender.send(bytes(1), { timeout: 10_000 });
-    assert.equal(await receiver.receive(), bytes(1));
-  });
+  sentence(
+    27,
+    "a send() whose time is over is IPC_TIMEOUT, and nothing was sent",
+    ["messages", "backPressure"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      for (const timeout of [0, 1, 30]) {
+        await failsWith(
+          "IPC_TIMEOUT",
+          sender.send(LARGE, { timeout }),
+          new RegExp(`^send\\(\\) on .* within ${timeout} ms`),
+        );
+      }
+      assertMessages(await receiveAll(receiver, sent.length), sent);
+      await sender.send(bytes(1), { timeout: 10_000 });
+      assert.equal(await receiver.receive(), bytes(1));
+    },
+  );
 
   sentence(28, "a receive() whose time is over is IPC_TIMEOUT, and no message is lost", [], async (context) => {
     const { sender, receiver } = await context.pair();
@@ -55,18 +60,23 @@ export function waiting(sentence: Sentence): void {
     }
   });
 
-  sentence(29, "a send() whose signal fires is IPC_ABORTED, and nothing was sent", ["messages"], async (context) => {
-    const { sender, receiver } = await context.smallPair();
-    const sent = context.fill(sender);
-    const controller = new AbortController();
-    const waits = sender.send(LARGE, { signal: controller.signal });
-    const reason = new Error("changed my mind");
-    controller.abort(reason);
-    assert.is((await failsWith("IPC_ABORTED", waits, /^send\(\) on .* was aborted/)).cause, reason);
-    assertMessages(await receiveAll(receiver, sent.length), sent);
-    await sender.send(bytes(1));
-    assert.equal(await receiver.receive(), bytes(1));
-  });
+  sentence(
+    29,
+    "a send() whose signal fires is IPC_ABORTED, and nothing was sent",
+    ["messages", "backPressure"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const sent = context.fill(sender);
+      const controller = new AbortController();
+      const waits = sender.send(LARGE, { signal: controller.signal });
+      const reason = new Error("changed my mind");
+      controller.abort(reason);
+      assert.is((await failsWith("IPC_ABORTED", waits, /^send\(\) on .* was aborted/)).cause, reason);
+      assertMessages(await receiveAll(receiver, sent.length), sent);
+      await sender.send(bytes(1));
+      assert.equal(await receiver.receive(), bytes(1));
+    },
+  );
 
   sentence(30, "a receive() whose signal fires is IPC_ABORTED, and no message is lost", [], async (context) => {
     const { sender, receiver } = await context.pair();
@@ -91,7 +101,7 @@ export function waiting(sentence: Sentence): void {
     assert.is(receiver.tryReceive(), undefined);
   });
 
-  sentence(32, "a wait that ends does not disturb the others", ["messages"], async (context) => {
+  sentence(32, "a wait that ends does not disturb the others", ["messages", "backPressure"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const aborts = new AbortController();
     const receives = [

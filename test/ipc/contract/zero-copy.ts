@@ -120,7 +120,7 @@ export function zeroCopy(sentence: Sentence): void {
   sentence(
     61,
     "claim() waits for room and peek() for a message, in their turn, with timeout and signal",
-    ["zeroCopy"],
+    ["zeroCopy", "backPressure"],
     async (context) => {
       const { sender, receiver } = await context.smallPair();
       await failsWith("IPC_TIMEOUT", receiver.peek({ timeout: 5 }), /^peek\(\) on /);

@@ -1,0 +1,159 @@
+import { IpcError } from "../../errors.ts";
+import { getpid } from "../../ffi/ids.ts";
+import { BroadcastConsumer } from "../../ring/broadcast-consumer.ts";
+import { STATE_CLOSED } from "../../ring/layout.ts";
+import type { Direction, Link, LinkStats, Peer } from "../link.ts";
+import { OneSidedLink } from "../one-sided-link.ts";
+import { BellWaiter } from "../ring-link/bell-waiter.ts";
+import { attachBroadcast, type BroadcastOptions } from "./attach-broadcast.ts";
+import { broadcastMemory } from "./broadcast-memory.ts";
+import type { BroadcastPresence } from "./broadcast-presence.ts";
+import { BROADCAST_SUPPORTS } from "./supports.ts";
+
+/** How many failed tries in a row it takes to ask the kernel whether the sender still lives; a system call each. */
+const TRIES_PER_LOOK = 64;
+
+/** A receiving end of a broadcast as a `Link`. */
+export class BroadcastReceiver extends OneSidedLink implements Link {
+  readonly address: string;
+  readonly side = "receiver";
+  readonly supports = BROADCAST_SUPPORTS;
+  readonly maxMessageBytes = Number.POSITIVE_INFINITY;
+
+  readonly #name: string;
+  readonly #options: BroadcastOptions;
+  readonly #maxMessageBytes: number;
+  readonly #skips: boolean;
+  // Replaced together when the sender has put a larger broadcast in the place of this one
+  #presence!: BroadcastPresence;
+  #consumer!: BroadcastConsumer;
+  #bell!: BellWaiter;
+  /** The message behind those that were missed; it comes after the error that tells of them. */
+  #behindGap: Uint8Array | undefined;
+  #told = 0;
+  #emptyTries = 0;
+  #stalls = 0;
+  #ended = false;
+  #open = true;
+
+  constructor(name: string, options: BroadcastOptions, maxMessageBytes: number, skips: boolean) {
+    super();
+    this.address = options.address;
+    this.#name = name;
+    this.#options = options;
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#skips = skips;
+    this.#attach(options.from);
+  }
+
+  override tryRead(): Uint8Array | undefined | null {
+    if (this.#behindGap !== undefined) return this.#takeBehindGap();
+    if (this.#ended) return null;
+    const message = this.#consumer.tryPop();
+    if (message !== undefined) return this.#received(message);
+    if (!this.#mayHaveEnded()) return undefined;
+    const last = this.#consumer.tryPop();
+    if (last !== undefined) return this.#received(last);
+    return this.#consumer.available > 0 ? undefined : this.#end();
+  }
+
+  async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
+    if (!this.#open || this.#ended || this.#behindGap !== undefined) return;
+    this.#stalls++;
+    this.#emptyTries = TRIES_PER_LOOK;
+    await this.#bell.park(this.#consumer, signal);
+  }
+
+  readySync(_direction: Direction, timeout: number): boolean {
+    if (this.#ended || this.#behindGap !== undefined) return true;
+    this.#stalls++;
+    this.#emptyTries = TRIES_PER_LOOK;
+    return this.#bell.parkSync(this.#consumer, timeout);
+  }
+
+  peer(): Peer {
+    if (!this.#open) return { alive: undefined, pid: undefined };
+    const state = this.#presence.peerState();
+    return { alive: state === "none" ? undefined : state === "attached", pid: this.#presence.peerPid };
+  }
+
+  stats(): LinkStats {
+    return {
+      backlogBytes: this.#open ? this.#consumer.available : undefined,
+      capacityBytes: this.#presence.capacity,
+      stalls: this.#stalls,
+      wakes: 0,
+      missed: this.#consumer.missed,
+    };
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#detach();
+  }
+
+  /** A message was taken: was one missed before it? */
+  #received(message: Uint8Array): Uint8Array {
+    this.#emptyTries = 0;
+    const missed = this.#consumer.missed - this.#told;
+    if (missed === 0 || this.#skips) return message;
+    this.#told = this.#consumer.missed;
+    this.#behindGap = message;
+    throw new IpcError(
+      "IPC_LAGGED",
+      `The receiver of ${this.address} fell behind and missed ${missed} messages. Receive on, take more at a time with batches(), ` +
+        `give the sender a larger capacity than ${this.#presence.capacity} bytes, or open the receiver with lag "skip"`,
+      { missed },
+    );
+  }
+
+  #takeBehindGap(): Uint8Array | undefined {
+    const message = this.#behindGap;
+    this.#behindGap = undefined;
+    return message;
+  }
+
+  #attach(from: BroadcastOptions["from"]): void {
+    let consumer: BroadcastConsumer | undefined;
+    const options = { ...this.#options, from };
+    const presence = attachBroadcast(this.#name, "receiver", options, (opened) => {
+      const memory = broadcastMemory(opened, this.address);
+      consumer = new BroadcastConsumer(memory, { from, maxMessageBytes: this.#maxMessageBytes, pid: getpid() });
+    });
+    this.#presence = presence;
+    this.#consumer = consumer as BroadcastConsumer;
+    this.#bell = new BellWaiter(presence);
+  }
+
+  #detach(): void {
+    this.#bell.close();
+    this.#consumer.close();
+    this.#presence.detach();
+  }
+
+  /** Nothing is there: true when nothing more can come, except for what was published before this look. */
+  #mayHaveEnded(): boolean {
+    if (this.#consumer.peerState === STATE_CLOSED) return true;
+    if (++this.#emptyTries <= TRIES_PER_LOOK) return false;
+    this.#emptyTries = 0;
+    if (this.#presence.superseded) {
+      this.#detach();
+      // nothing was sent before: all that is in the new one came after this receiver
+      this.#attach("oldest");
+      return false;
+    }
+    const state = this.#presence.peerState();
+    return state === "dead" || state === "closed";
+  }
+
+  /** Called when the sender has left and everything is read. */
+  #end(): null {
+    this.#ended = true;
+    if (this.#presence.peerState() !== "dead") return null;
+    throw new IpcError(
+      "IPC_PEER_GONE",
+      `The sender of ${this.address}, process ${this.#presence.peerPid}, died without closing. All that it had sent and that was not overwritten was received`,
+    );
+  }
+}
