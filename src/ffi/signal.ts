@@ -79,6 +79,7 @@ export function sigaction(signal: number, action?: "default" | "ignore" | "inter
 
 /** All that the kernel knows of what a signal does: the handler, its flags, and the signals that it blocks while it runs. */
 export interface SavedSigaction {
+  /** Its number. */
   readonly signal: number;
   /** Native address of the handler; `SIG_DFL` or `SIG_IGN` when there is none. */
   readonly handler: number;

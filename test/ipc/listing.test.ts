@@ -76,7 +76,9 @@ function toolsSee(kind: ObjectKind, name: string): boolean {
   const options = { "sysv-shm": "-m", "sysv-msg": "-q", "sysv-sem": "-s" } as Partial<Record<ObjectKind, string>>;
   const option = options[kind];
   if (option !== undefined) {
-    const lines = execFileSync("ipcs", [option], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).split("\n");
+    const lines = execFileSync("ipcs", [option], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).split(
+      "\n",
+    );
     return lines.some((line) => line.split(/\s+/)[1] === name);
   }
   if (kind === "posix-shm") return readdirSync("/dev/shm").includes(name.slice(1));
