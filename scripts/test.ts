@@ -27,6 +27,7 @@ if (!Number.isInteger(jobLimit) || jobLimit < 1) fail(`--jobs is "${options.jobs
 
 const runtimes = RUNTIME_NAMES.filter((name) => wanted.length === 0 || wanted.includes(name));
 const { jobs, skips } = planJobs(options.folder, runtimes, filters);
+const durations: { name: string; seconds: number }[] = [];
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const isBuilt = !jobs.some((job) => job.runtime === "node20") || build();
 const runnable = jobs.filter((job) => isBuilt || job.runtime !== "node20");
@@ -49,6 +50,8 @@ if (interruptedBy !== undefined) fail(`Interrupted by ${interruptedBy}`);
 if (!isBuilt) console.error("The build failed, so nothing ran on node20");
 for (const line of skips) console.log(`skipped ${line}`);
 if (jobs.length === 0) fail(`No test file matches ${filters.join(" ")}`);
+const slowest = durations.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
+console.log(`Slowest: ${slowest.map(({ name, seconds }) => `${name} ${seconds} s`).join(", ")}`);
 console.log(`${runnable.length} runs in ${Math.round((performance.now() - started) / 1000)} s`);
 console.log(
   `${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""}`,
@@ -66,6 +69,7 @@ async function work(queue: Job[]): Promise<void> {
 }
 
 function report(name: string, { passed, failed, skips, problems, output, duration }: JobResult, leaks: string[]): void {
+  durations.push({ name, seconds: Math.round(duration / 1000) });
   totals.passed += passed;
   totals.failed += failed + (problems.length > 0 ? 1 : 0) + leaks.length;
   totals.skipped += skips.length;
@@ -88,7 +92,7 @@ function readArguments() {
       allowPositionals: true,
       options: {
         runtime: { type: "string", multiple: true, default: [] },
-        jobs: { type: "string", default: "2" },
+        jobs: { type: "string", default: "4" },
         verbose: { type: "boolean", default: false },
         folder: { type: "string", default: "test" },
       },

@@ -76,16 +76,10 @@ export function attachPresence(
 ): Presence {
   const path = join(objectDirectory(), name);
   try {
-    let created = false;
     for (;;) {
-      const segment = openSegment(path, options.address);
-      if (segment === undefined) {
-        created = createObject(path, options);
-        continue;
-      }
+      const { segment, created } = openOrCreate(path, options);
       const presence = attachOpened(segment, path, name, side, options, created, enter);
       if (presence !== undefined) return presence;
-      created = false;
     }
   } catch (error) {
     const remedy = REMEDIES[(error as { code?: string }).code ?? ""];
@@ -93,6 +87,9 @@ export function attachPresence(
     throw domainError("create", error, remedy === undefined ? message : `${message}. ${remedy}`);
   }
 }
+
+/** So often an object can vanish between two looks before it is taken for none. */
+const MOST_LOOKS = 1000;
 
 /** What an object is besides its files' sizes: which kind of ring, and how its ends are woken. */
 export interface ObjectShape {
@@ -111,8 +108,24 @@ const TWO_BELLS: ObjectShape = {
   },
 };
 
+/** Opens the segment of an object, which is made when there is none. */
+export function openOrCreate(
+  path: string,
+  options: NewObject,
+  shape: ObjectShape = TWO_BELLS,
+): { segment: number; created: boolean } {
+  let created = false;
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const segment = openSegment(path, options.address, shape);
+    if (segment !== undefined) return { segment, created };
+    created = createObject(path, options, shape);
+  }
+  // what is neither there nor can be made is a folder of somebody else's
+  throw foreign(path, options.address, undefined);
+}
+
 /** Opens the segment of an object; `undefined` when there is no object, or no longer. */
-export function openSegment(path: string, address: string, shape: ObjectShape = TWO_BELLS): number | undefined {
+function openSegment(path: string, address: string, shape: ObjectShape): number | undefined {
   try {
     const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
     checkSegment(segment, path, address);
@@ -156,7 +169,7 @@ function foreign(path: string, address: string, cause: unknown): IpcError {
 }
 
 /** Makes the object under its name; false when somebody else was first. */
-export function createObject(path: string, options: NewObject, shape: ObjectShape = TWO_BELLS): boolean {
+function createObject(path: string, options: NewObject, shape: ObjectShape): boolean {
   const temporary = buildObject(path, options, shape);
   try {
     renameSync(temporary, path);

@@ -93,11 +93,11 @@ export class ByteStream implements Link {
   }
 
   cork(): void {
-    this.#sender().cork();
+    this.#writer?.cork();
   }
 
   uncork(): void {
-    this.#sender().uncork();
+    this.#writer?.uncork();
   }
 
   end(): void {

@@ -139,6 +139,17 @@ test("a segment that is a directory or a FIFO is IPC_CORRUPT, and stays", async 
   }
 });
 
+test("a folder with a bell and no segment is IPC_CORRUPT, and stays", async () => {
+  for (const side of SIDES) {
+    const where = address();
+    mkdirSync(path(where));
+    mkfifo(join(path(where), "bell-producer"), 0o600);
+    await failsWith("IPC_CORRUPT", () => open(where, side, { capacity: 4096 }), /is not a millrace object/);
+    assert.equal(readdirSync(path(where)), ["bell-producer"]);
+    rmSync(path(where), { recursive: true });
+  }
+});
+
 test("a symbolic link in the place of a ring is IPC_CORRUPT, and what it leads to stays", async () => {
   const real = await leftRing();
   const where = address();

@@ -42,7 +42,7 @@ test("carries the source, the build, the types and the licence, and nothing else
     readdirSync(installed)
       .filter((name) => name !== "README.md")
       .sort(),
-    ["LICENSE", "dist", "package.json", "src"],
+    ["LICENSE", "dist", "include", "package.json", "src"],
   );
 });
 

@@ -18,7 +18,7 @@ import {
   STATE_CLOSED,
   STATE_NEVER,
 } from "../../ring/layout.ts";
-import { buildObject, busy, createObject, isAt, type ObjectShape, openSegment } from "../attach-presence.ts";
+import { buildObject, busy, isAt, type ObjectShape, openOrCreate } from "../attach-presence.ts";
 import type { Side } from "../link.ts";
 import { mapSegment } from "../map-segment.ts";
 import { pidWord, removeObject, roleByte, SETUP_BYTE, stateWord } from "../presence-object.ts";
@@ -64,11 +64,7 @@ export function attachBroadcast(
   const path = join(objectDirectory(), name);
   try {
     for (;;) {
-      const segment = openSegment(path, options.address, SHAPE);
-      if (segment === undefined) {
-        createObject(path, options, SHAPE);
-        continue;
-      }
+      const { segment } = openOrCreate(path, options, SHAPE);
       const presence = attachOpened(segment, path, side, options, enter);
       if (presence !== undefined) return presence;
     }

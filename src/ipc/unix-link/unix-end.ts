@@ -125,11 +125,11 @@ export class UnixEnd implements Link {
   }
 
   cork(): void {
-    this.#sender().cork();
+    this.#writer?.cork();
   }
 
   uncork(): void {
-    this.#sender().uncork();
+    this.#writer?.uncork();
   }
 
   end(): void {
