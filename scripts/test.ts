@@ -9,7 +9,7 @@
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { projectRoot } from "../test/support/project-root.ts";
-import { RUNTIME_NAMES } from "../test/support/runtimes.ts";
+import { RUNTIME_NAMES, runsBuilt } from "../test/support/runtimes.ts";
 import { LeakWatch } from "./test-runner/leak-watch.ts";
 import { type Job, planJobs } from "./test-runner/plan.ts";
 import { endAll } from "./test-runner/run-isolated.ts";
@@ -29,8 +29,8 @@ const runtimes = RUNTIME_NAMES.filter((name) => wanted.length === 0 || wanted.in
 const { jobs, skips } = planJobs(options.folder, runtimes, filters);
 const durations: { name: string; seconds: number }[] = [];
 const totals = { passed: 0, failed: 0, skipped: 0 };
-const isBuilt = !jobs.some((job) => job.runtime === "node20") || build();
-const runnable = jobs.filter((job) => isBuilt || job.runtime !== "node20");
+const isBuilt = !jobs.some((job) => runsBuilt(job.runtime)) || build();
+const runnable = jobs.filter((job) => isBuilt || !runsBuilt(job.runtime));
 const parallel = runnable.filter((job) => !job.serial);
 const serial = runnable.filter((job) => job.serial);
 const watch = new LeakWatch();
@@ -47,7 +47,7 @@ await work(serial);
 
 process.stdout.write("\n");
 if (interruptedBy !== undefined) fail(`Interrupted by ${interruptedBy}`);
-if (!isBuilt) console.error("The build failed, so nothing ran on node20");
+if (!isBuilt) console.error("The build failed, so nothing ran on Node 20 and node26");
 for (const line of skips) console.log(`skipped ${line}`);
 if (jobs.length === 0) fail(`No test file matches ${filters.join(" ")}`);
 const slowest = durations.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
@@ -102,7 +102,7 @@ function readArguments() {
   }
 }
 
-/** Builds what Node 20 runs; a build that fails counts as one failed test, and the other runtimes go on. */
+/** Builds what Node runs; a build that fails counts as one failed test, and the other runtimes go on. */
 function build(): boolean {
   const { status } = spawnSync(process.execPath, ["scripts/build.ts", "--js"], {
     stdio: ["ignore", "ignore", "inherit"],

@@ -1,3 +1,4 @@
+// runtimes: bun node20 deno - Node 26 would run the same build as Node 20
 // timeout: 240s
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -4,7 +4,7 @@ import { projectRoot } from "./project-root.ts";
 /** The runtimes that tests run on, in the order in which they are tried. */
 export const RUNTIME_NAMES = ["bun", "node20", "node26", "node26-ffi", "deno"] as const;
 
-/** `node26` calls C through koffi, `node26-ffi` through the built-in `node:ffi`. */
+/** `node26` calls C through koffi, `node26-ffi` through the built-in `node:ffi` and runs the source as it is. */
 export type RuntimeName = (typeof RUNTIME_NAMES)[number];
 
 export interface RuntimeCommand {
@@ -16,12 +16,12 @@ export interface RuntimeCommand {
 /**
  * How to run a TypeScript file on a runtime from the development dependencies.
  *
- * @param file relative to the project's folder, such as `test/support/writer.ts`. Node 20 runs what `npm run build` made of it,
- *   of `src` what npm users get; a file outside of the project is run as it is
+ * @param file relative to the project's folder, such as `test/support/writer.ts`. Node 20 and `node26` run what `npm run build`
+ *   made of it, of `src` what npm users get; a file outside of the project is run as it is
  */
 export function commandFor(runtime: RuntimeName, file: string, args: readonly string[] = []): RuntimeCommand {
   const [command, flags, env] = COMMANDS[runtime];
-  const path = resolve(projectRoot, runtime === "node20" ? builtFile(file) : file);
+  const path = resolve(projectRoot, runsBuilt(runtime) ? builtFile(file) : file);
   return { command: join(projectRoot, command), args: [...flags, path, ...args], env };
 }
 
@@ -33,6 +33,11 @@ export function currentRuntime(): RuntimeName {
   if ("Deno" in globalThis) return "deno";
   if (process.versions.node.startsWith("20.")) return "node20";
   return process.env.MILLRACE_FFI === "node:ffi" ? "node26-ffi" : "node26";
+}
+
+/** Whether a runtime runs what was built; the others run the source. */
+export function runsBuilt(runtime: RuntimeName): boolean {
+  return runtime === "node20" || runtime === "node26";
 }
 
 function builtFile(file: string): string {
