@@ -1,4 +1,4 @@
-// runtimes: bun node26 - the tables are data, and Node 20 runs the built tree, which has no scripts
+// runtimes: bun node26-ffi - the tables are data, and Node 20 and node26 run the built tree, which has no scripts
 import { readFileSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
 import { test } from "uvu";

@@ -14,10 +14,14 @@ test(
   deadline(60_000, async () => {
     const numbers = compileNative("system-calls");
     const { command, args, env } = commandFor(currentRuntime(), "test/ffi/peers/refused.ts", [numbers]);
-    const output = await new Promise<string>((resolve) => {
-      // it ends itself with SIGKILL
-      execFile(command, args, { env: { ...process.env, ...env } }, (_, stdout, stderr) => resolve(stdout + stderr));
-    });
+    const run = () =>
+      new Promise<string>((resolve) => {
+        // it ends itself with SIGKILL
+        execFile(command, args, { env: { ...process.env, ...env } }, (_, stdout, stderr) => resolve(stdout + stderr));
+      });
+    let output = await run();
+    // the filter is for all that the thread does: where Bun's own memory management meets it, Bun aborts
+    for (let again = 0; again < 4 && output.includes("abort() called"); again++) output = await run();
     assert.is(output, "101 tried\n");
   }),
 );

@@ -11,18 +11,16 @@ import * as assert from "uvu/assert";
  */
 export function leakCheck<Context>(test: Test<Context>, warmUp?: () => void | Promise<void>): void {
   let before = new Map<string, string>();
-  let workersBefore = 0;
   test.before(async () => {
     await warmUp?.();
     before = openDescriptors();
-    workersBefore = workerThreads();
   });
   test("leaves no file descriptor open", async () => {
-    let left = newDescriptors(before, workersBefore);
+    let left = newDescriptors(before);
     // a runtime closes some descriptors a moment after it says so
     for (let tries = 0; left.length > 0 && tries < 100; tries++) {
       await sleep(20);
-      left = newDescriptors(before, workersBefore);
+      left = newDescriptors(before);
     }
     assert.equal(left, []);
   });
@@ -45,9 +43,9 @@ export function openDescriptors(): Map<string, string> {
 /**
  * What is open now and was not before. A runtime's thread has an unnamed pipe of its own, and a thread that is kept for further calls may
  * be another one than before: as many unnamed pipes as have gone may have come. On Node the event loop of a worker thread has a pipe with
- * both ends in this process, so there may be as many more of those as there are more worker threads.
+ * both ends in this process, which may come later than the thread itself: there may be as many more of those as there are worker threads.
  */
-function newDescriptors(before: Map<string, string>, workersBefore: number): string[] {
+function newDescriptors(before: Map<string, string>): string[] {
   const now = openDescriptors();
   const come: (readonly [descriptor: string, target: string])[] = [];
   let gone = 0;
@@ -56,7 +54,7 @@ function newDescriptors(before: Map<string, string>, workersBefore: number): str
   const pairs = come.filter(
     ([, target], index) => UNNAMED_PIPE.test(target) && come.findIndex(([, other]) => other === target) < index,
   );
-  const loops = new Set(pairs.slice(0, Math.max(0, workerThreads() - workersBefore)).map(([, target]) => target));
+  const loops = new Set(pairs.slice(0, workerThreads()).map(([, target]) => target));
   const left: string[] = [];
   for (const [descriptor, target] of come) {
     if (loops.has(target)) continue;
@@ -66,7 +64,7 @@ function newDescriptors(before: Map<string, string>, workersBefore: number): str
 }
 
 /** Worker threads of this process, by the name that Node gives them since version 24; 0 where they have none. */
-export function workerThreads(): number {
+function workerThreads(): number {
   let count = 0;
   for (const thread of readdirSync("/proc/self/task")) {
     try {
