@@ -53,7 +53,7 @@ export function processes(sentence: Sentence): void {
   sentence(
     88,
     "of a sender killed while it sends, a faultless beginning arrives, then IPC_PEER_GONE",
-    ["processes", "messages", "peerDeath"],
+    ["processes", "messages", "peerDeath", "backPressure"],
     async (context) => {
       for (const form of ["send", "send-sync", "send-many"]) {
         const { channel, peer } = await context.connectPeer(
