@@ -94,7 +94,6 @@ function letGo(name: string): void {
     holds.delete(name);
     process.off(name, held.nothing);
   };
-  // a listener of the program's prevents the default just as well
-  if (process.listenerCount(name) > 1) end();
-  else held.timer = setTimeout(end, ON_THE_WAY_MS).unref();
+  // also where the program listens, since it may stop to at once
+  held.timer = setTimeout(end, ON_THE_WAY_MS).unref();
 }
