@@ -3,7 +3,7 @@ import { stamp, verify } from "./numbered.ts";
 
 const LENGTH_BYTES = 4;
 
-/** Makes the frames of messages 1, 2, … in one array that is used again and again, several to a write where they are small. */
+/** Makes the frames of messages 1, 2, …, each in memory of its own, as a program that sends over a stream does. */
 export class FrameSource {
   readonly #size: number;
   readonly #total: number;
@@ -14,7 +14,7 @@ export class FrameSource {
     this.#total = total;
   }
 
-  /** The next frame in memory of its own, `undefined` after the last. */
+  /** The next frame, `undefined` after the last. */
   next(): Uint8Array | undefined {
     if (this.#made === this.#total) return undefined;
     const frame = new Uint8Array(LENGTH_BYTES + this.#size);

@@ -90,10 +90,9 @@ function hold(name: string): void {
 function letGo(name: string): void {
   const held = holds.get(name);
   if (held === undefined) return;
-  const end = () => {
+  // also where the program listens, since it may stop to at once
+  held.timer = setTimeout(() => {
     holds.delete(name);
     process.off(name, held.nothing);
-  };
-  // also where the program listens, since it may stop to at once
-  held.timer = setTimeout(end, ON_THE_WAY_MS).unref();
+  }, ON_THE_WAY_MS).unref();
 }
