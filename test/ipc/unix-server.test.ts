@@ -23,6 +23,7 @@ import { removeJournalsAtExit } from "../support/remove-journals.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { skip } from "../support/skip.ts";
 import { uniqueName } from "../support/unique-name.ts";
+import { startThreads } from "../sync/start-threads.ts";
 
 const LIMIT = 30_000;
 const test = suite("unix servers and connections");
@@ -415,12 +416,6 @@ leakCheck(test, async () => {
   await client.close();
   await Promise.all(waits);
   await connection.close();
-  const full = await UnixServer.listen(server.address, { backlog: 1 });
-  const clients = [await UnixConnection.connect(full.address), await UnixConnection.connect(full.address)];
-  // as many threads as ever wait at the same time
-  const late = [1, 2].map(() => UnixConnection.connect(full.address, { timeout: 10 }));
-  await Promise.allSettled(late);
-  for (const one of clients) one.abandon();
-  await full.close();
+  await startThreads();
 });
 test.run();
