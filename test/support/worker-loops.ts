@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Worker } from "node:worker_threads";
 import { runtime } from "../../src/runtime.ts";
 
-/** The worker threads of this process that live, each with its being ready or over. */
-const living = new Map<Worker, Promise<void>>();
+/** The worker threads of this process that live, and whether they have started. */
+const living = new Map<Worker, boolean>();
 
 // when a test's imports are evaluated, which is before it has started a thread
 if (runtime === "node") process.on("worker", follow);
@@ -12,15 +13,13 @@ if (runtime === "node") process.on("worker", follow);
  * process. Bun and Deno have no such pipes, and the answer is empty there.
  */
 export async function loopsOfWorkers(): Promise<Set<Worker>> {
-  await Promise.all(living.values());
+  // an unreferenced worker does not keep the process alive until it has started, and a timer does
+  while ([...living.values()].includes(false)) await sleep(1);
   return new Set(living.keys());
 }
 
 function follow(worker: Worker): void {
-  const started = new Promise<void>((resolve) => {
-    worker.once("online", resolve);
-    worker.once("exit", resolve);
-  });
-  living.set(worker, started);
+  living.set(worker, false);
+  worker.once("online", () => living.has(worker) && living.set(worker, true));
   worker.once("exit", () => living.delete(worker));
 }
