@@ -5,8 +5,8 @@ import { Channel } from "../../../src/mod.ts";
 import { childJob } from "../child-job.ts";
 import { Counting } from "../counting.ts";
 import type { Job } from "../job.ts";
-import { CAPACITY } from "./channel-try.ts";
 import { send as sendTo } from "./channel-await.ts";
+import { CAPACITY } from "./channel-try.ts";
 
 export async function receive(job: Job): Promise<number> {
   const { channel, child } = await Channel.pipeForChild("sender", { capacity: CAPACITY });
