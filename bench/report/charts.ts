@@ -131,6 +131,7 @@ function draw(
   const longest = Math.max(...rows.map(({ contender }) => contender.length));
   const [low, high] = [Math.min(...all.filter((value) => value > 0)), Math.max(...all)];
   const isLog = high / low > LOG_FROM;
+  const { dy } = placement(layout);
   const { document } = parseHTML("<html><body></body></html>");
   const plot = Plot.plot({
     document: document as never,
@@ -160,7 +161,7 @@ function draw(
         }),
       ),
       Plot.gridX({ ticks: isWide ? 6 : 4, stroke: "var(--grid)", strokeOpacity: 1 }),
-      ...(isWide ? [] : [Plot.ruleY(rows, { y: "contender", stroke: "var(--grid)", dy: 17 })]),
+      Plot.ruleY(rows, { y: "contender", stroke: "var(--grid)", dy: isWide ? 0 : dy }),
       ...marks,
       namesOf(
         rows.filter(({ kind }) => kind === "millrace"),
@@ -204,9 +205,9 @@ function namesOf(rows: readonly Measured[], fontWeight: string, isWide: boolean)
   });
 }
 
-/** On a logarithmic axis only the ends of decades are written, so that they do not touch. */
+/** On a logarithmic axis only decades are written, so that the texts do not touch. */
 function tick(value: number, unit: string, isLog: boolean): string {
   if (!isLog) return quantity(value, unit);
-  const decade = 10 ** Math.round(Math.log10(value));
-  return Math.abs(value / decade - 1) < 1e-6 ? quantity(value, unit) : "";
+  const exponent = Math.log10(value);
+  return Math.abs(exponent - Math.round(exponent)) < 1e-9 ? quantity(value, unit) : "";
 }

@@ -1,7 +1,8 @@
 import { ratioTo } from "../suite/ratio-to.ts";
 import type { PartResult } from "../suite/result.ts";
+import { isMoreBetter } from "./is-more-better.ts";
 import { number, quantity } from "./quantity.ts";
-import { isMoreBetter, type JobRows, jobsOf, type Row } from "./rows.ts";
+import { type JobRows, jobsOf, type Row } from "./rows.ts";
 
 /** For each job a sentence: the best of ours beside the best of what people use and the best native program, also where ours is behind. */
 export function headlines(part: PartResult): string[] {

@@ -26,7 +26,7 @@ export function markdown(result: SuiteResult): string {
       lines.push("", `### ${job.job}`, "", escaped(meaning(job)), "");
       lines.push(row(headings), row(headings.map((_, i) => (i < 2 ? "---" : "---:"))), ...rows.map(row));
       if (notes.length > 0)
-        lines.push("", ...notes.map(({ contender, note }) => `- ${escaped(`${contender}: ${note}`)}`));
+        lines.push("", ...notes.map(({ contenders, note }) => `- ${escaped(`${contenders}: ${note}`)}`));
     }
   }
   return `${lines.join("\n")}\n`;

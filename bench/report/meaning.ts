@@ -1,4 +1,5 @@
-import { isMoreBetter, type JobRows } from "./rows.ts";
+import { isMoreBetter } from "./is-more-better.ts";
+import type { JobRows } from "./rows.ts";
 
 const UNITS: Readonly<Record<string, string>> = {
   ns: "nanoseconds",

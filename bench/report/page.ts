@@ -82,7 +82,7 @@ function tableFor(job: JobRows): string {
     const kind = job.rows[i]?.kind;
     return `<tr class="${kind}">${cells.map((cell) => `<td>${escaped(cell)}</td>`).join("")}</tr>`;
   });
-  const said = notes.map(({ contender, note }) => `<li><b>${escaped(contender)}</b>: ${escaped(note)}</li>`);
+  const said = notes.map(({ contenders, note }) => `<li><b>${escaped(contenders)}</b>: ${escaped(note)}</li>`);
   return `<details><summary>Table: ${escaped(job.job)}</summary>
 <div class="scroll"><table><thead><tr>${head}</tr></thead>
 <tbody>

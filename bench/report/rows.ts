@@ -1,6 +1,7 @@
 import { median } from "../suite/median.ts";
 import { ratioTo } from "../suite/ratio-to.ts";
 import type { Figure, PartResult } from "../suite/result.ts";
+import { isMoreBetter } from "./is-more-better.ts";
 
 /** One contender at one job as charts and tables show it. */
 export interface Row extends Figure {
@@ -21,14 +22,6 @@ export interface JobRows {
   readonly base: string | undefined;
   /** Best first; those that were not measured last. */
   readonly rows: readonly Row[];
-}
-
-/** Units of which more is better; of all others less is. */
-const MORE_IS_BETTER = new Set(["GB/s", "MB/s", "rows/s", "messages/s"]);
-
-/** Whether a higher figure in this unit is the better one. */
-export function isMoreBetter(unit: string): boolean {
-  return MORE_IS_BETTER.has(unit);
 }
 
 /** The jobs of a part in the order in which they were measured. Figures of one job in different units become jobs of their own. */

@@ -1,3 +1,4 @@
+import { notesOf } from "../suite/notes-of.ts";
 import { number } from "./quantity.ts";
 import type { JobRows, Row } from "./rows.ts";
 
@@ -6,7 +7,7 @@ export interface JobTable {
   readonly headings: readonly string[];
   readonly lines: readonly (readonly string[])[];
   /** Why some figures are as they are, or missing. */
-  readonly notes: readonly { readonly contender: string; readonly note: string }[];
+  readonly notes: readonly { readonly contenders: string; readonly note: string }[];
 }
 
 /** Makes the table of a job. */
@@ -30,7 +31,7 @@ export function tableOf({ unit, base, rows }: JobRows): JobTable {
       ...(base === undefined ? [] : [row.ratio === undefined ? "-" : number(row.ratio)]),
       ...more.map((name) => cell(row.more?.[name])),
     ]),
-    notes: rows.flatMap(({ contender, note }) => (note === undefined ? [] : [{ contender, note }])),
+    notes: notesOf(rows),
   };
 }
 

@@ -1,5 +1,6 @@
 import { Table } from "console-table-printer";
 import { median } from "./median.ts";
+import { notesOf } from "./notes-of.ts";
 import { ratioTo } from "./ratio-to.ts";
 import type { Figure, PartResult } from "./result.ts";
 import { rounded } from "./rounded.ts";
@@ -7,12 +8,16 @@ import { rounded } from "./rounded.ts";
 /** Prints a table for each job of a part. */
 export function printPart({ title, bases, figures }: PartResult): void {
   for (const [job, some] of Map.groupBy(figures, (figure) => figure.job)) {
-    const table = new Table({ title: `${title}: ${job}`, defaultColumnOptions: { alignment: "right" } });
+    const table = new Table({
+      title: `${title}: ${job}`,
+      shouldDisableColors: true,
+      defaultColumnOptions: { alignment: "right" },
+    });
     table.addColumns([{ name: "contender", alignment: "left" }]);
     const base = some.find(({ contender }) => contender === bases[job])?.samples;
     for (const figure of some) table.addRow(rowOf(figure, base));
     table.printTable();
-    for (const { contender, note } of some) if (note !== undefined) console.log(`${contender}: ${note}`);
+    for (const { contenders, note } of notesOf(some)) console.log(`${contenders}: ${note}`);
   }
 }
 
