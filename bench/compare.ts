@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { checkOut } from "./compare/check-out.ts";
 import { type Comparison, compareSamples } from "./compare/compare-samples.ts";
 import { printComparison } from "./compare/print-comparison.ts";
+import { buildForNode } from "./suite/build-for-node.ts";
 import { commitOf } from "./suite/commit-of.ts";
 import { median } from "./suite/median.ts";
 import type { PartName } from "./suite/result.ts";
@@ -30,6 +31,8 @@ const parts = values.only.split(",") as PartName[];
 const found = new Map<string, Comparison>();
 const checkout = checkOut(ref);
 try {
+  buildForNode();
+  buildForNode(checkout.folder);
   for (let round = 0; round < rounds; round++) {
     for (const part of parts) {
       const sides = round % 2 === 0 ? (["before", "after"] as const) : (["after", "before"] as const);

@@ -14,9 +14,9 @@ export interface CheckOut {
 const root = resolve(import.meta.dirname, "..", "..");
 
 /**
- * Checks a commit out into a temporary folder with this tree's `bench` and `node_modules`, and builds what Node runs, here as well.
+ * Checks a commit out into a temporary folder with this tree's `bench` and `node_modules`.
  *
- * @throws {Error} when there is no such commit, or one of the two cannot be built; nothing is left then
+ * @throws {Error} when there is no such commit; nothing is left then
  */
 export function checkOut(ref: string): CheckOut {
   const parent = mkdtempSync(join(tmpdir(), "millrace-compare-"));
@@ -36,9 +36,6 @@ export function checkOut(ref: string): CheckOut {
     rmSync(join(folder, "bench"), { recursive: true, force: true });
     cpSync(join(root, "bench"), join(folder, "bench"), { recursive: true });
     symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-    for (const cwd of [root, folder]) {
-      execFileSync(process.execPath, ["scripts/build.ts", "--js"], { cwd, stdio: ["ignore", "ignore", "inherit"] });
-    }
     return { folder, commit, remove };
   } catch (error) {
     remove();

@@ -3,22 +3,10 @@
  * dark. Each is drawn twice, for wide and for narrow screens, since text in a drawing that is made smaller cannot be read.
  */
 import * as Plot from "@observablehq/plot";
-import { parseHTML } from "linkedom";
-import { quantity } from "./quantity.ts";
+import { drawChart, type Layout, type Measured } from "./draw-chart.ts";
 import type { JobRows, Row } from "./rows.ts";
 
-/** Where names stand: left of the lines, or above them. */
-export type Layout = "wide" | "narrow";
-
-const WIDTH = { wide: 780, narrow: 358 };
-const ROW_HEIGHT = { wide: 20, narrow: 36 };
-const CHARACTER = 6.6;
-const VALUE_WIDTH = 92;
-/** A range wider than this is shown on a logarithmic scale. */
-const LOG_FROM = 12;
 const SYMBOLS = ["diamond2", "triangle2", "square2", "times"] as const;
-
-type Measured = Row & { readonly median: number };
 
 /** The medians of a job with their ranges, and what else is known in the same unit. */
 export function rangeChart(job: JobRows, layout: Layout): string {
@@ -30,8 +18,7 @@ export function rangeChart(job: JobRows, layout: Layout): string {
       .map(({ name, value }) => ({ contender, kind, value, symbol: symbolOf(names, name) })),
   );
   const all = [...rows.flatMap(({ low, high }) => [low, high]), ...points.map(({ value }) => value)];
-  const { dy } = placement(layout);
-  return draw(job, rows, all, layout, [
+  return drawChart(job, rows, all, layout, ({ dy }) => [
     Plot.ruleY(rows, {
       y: "contender",
       x1: "low",
@@ -72,17 +59,15 @@ export function distributionChart(job: JobRows, layout: Layout): string {
     marks.map(({ name, value }) => ({ contender, kind, value, symbol: symbolOf(names, name) })),
   );
   const all = [...cells.flatMap(({ from, to }) => [from, to]), ...rows.map(({ median }) => median)];
-  const { dy, inset } = placement(layout);
-  return draw(job, rows, all, layout, [
+  return drawChart(job, rows, all, layout, ({ dy, above }) => [
     Plot.barX(cells, {
       y: "contender",
       x1: "from",
       x2: "to",
       fill: colour,
       fillOpacity: "share",
-      insetTop: inset + 1,
+      insetTop: above + 1,
       insetBottom: 1,
-      dx: 0,
     }),
     Plot.dot(points, {
       y: "contender",
@@ -113,101 +98,4 @@ function symbolOf(names: readonly string[], name: string): string {
 
 function colour({ kind }: Pick<Row, "kind">): string {
   return `var(--${kind})`;
-}
-
-function placement(layout: Layout): { dy: number; inset: number } {
-  return layout === "wide" ? { dy: 0, inset: 0 } : { dy: 8, inset: 18 };
-}
-
-/** What both charts have in common: names, values, axes and the document. */
-function draw(
-  job: JobRows,
-  rows: readonly Measured[],
-  all: readonly number[],
-  layout: Layout,
-  marks: Plot.Markish[],
-): string {
-  const isWide = layout === "wide";
-  const longest = Math.max(...rows.map(({ contender }) => contender.length));
-  const [low, high] = [Math.min(...all.filter((value) => value > 0)), Math.max(...all)];
-  const isLog = high / low > LOG_FROM;
-  const { dy } = placement(layout);
-  const { document } = parseHTML("<html><body></body></html>");
-  const plot = Plot.plot({
-    document: document as never,
-    width: WIDTH[layout],
-    height: rows.length * ROW_HEIGHT[layout] + 62,
-    marginTop: 30,
-    marginBottom: 32,
-    marginLeft: isWide ? Math.ceil(longest * CHARACTER) + 14 : 10,
-    marginRight: isWide ? VALUE_WIDTH : 14,
-    x: {
-      ...(isLog ? { type: "log", domain: [low / 1.15, high * 1.15] } : { domain: [0, high * 1.05] }),
-      label: null,
-      axis: null,
-    } as Plot.ScaleOptions,
-    y: { domain: rows.map(({ contender }) => contender), label: null, axis: null, padding: 0 },
-    color: { type: "identity" },
-    opacity: { type: "identity" },
-    symbol: { type: "identity" } as Plot.ScaleOptions,
-    marks: [
-      ...(["top", "bottom"] as const).map((anchor) =>
-        Plot.axisX({
-          anchor,
-          label: null,
-          ticks: isWide ? 6 : 4,
-          tickSize: 0,
-          tickFormat: (value: number) => tick(value, job.unit, isLog),
-        }),
-      ),
-      Plot.gridX({ ticks: isWide ? 6 : 4, stroke: "var(--grid)", strokeOpacity: 1 }),
-      Plot.ruleY(rows, { y: "contender", stroke: "var(--grid)", dy: isWide ? 0 : dy }),
-      ...marks,
-      namesOf(
-        rows.filter(({ kind }) => kind === "millrace"),
-        "bold",
-        isWide,
-      ),
-      namesOf(
-        rows.filter(({ kind }) => kind !== "millrace"),
-        "normal",
-        isWide,
-      ),
-      Plot.text(rows, {
-        y: "contender",
-        text: (row: Measured) => quantity(row.median, job.unit),
-        frameAnchor: "right",
-        textAnchor: "end",
-        dx: isWide ? VALUE_WIDTH - 6 : 0,
-        dy: isWide ? 0 : -8,
-        fill: "var(--ink)",
-        fontVariant: "tabular-nums",
-      }),
-    ],
-  });
-  plot.setAttribute("class", layout);
-  plot.setAttribute("role", "img");
-  plot.setAttribute("aria-label", `${job.job}: ${job.unit} of each contender`);
-  for (const style of plot.querySelectorAll("style")) style.remove();
-  return plot.outerHTML;
-}
-
-function namesOf(rows: readonly Measured[], fontWeight: string, isWide: boolean): Plot.Markish {
-  return Plot.text(rows, {
-    y: "contender",
-    text: "contender",
-    frameAnchor: "left",
-    textAnchor: isWide ? "end" : "start",
-    dx: isWide ? -8 : 0,
-    dy: isWide ? 0 : -8,
-    fill: "var(--ink)",
-    fontWeight,
-  });
-}
-
-/** On a logarithmic axis only decades are written, so that the texts do not touch. */
-function tick(value: number, unit: string, isLog: boolean): string {
-  if (!isLog) return quantity(value, unit);
-  const exponent = Math.log10(value);
-  return Math.abs(exponent - Math.round(exponent)) < 1e-9 ? quantity(value, unit) : "";
 }

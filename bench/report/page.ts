@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { PartResult, SuiteResult } from "../suite/result.ts";
-import { distributionChart, type Layout, rangeChart, symbolsOf } from "./charts.ts";
+import { distributionChart, rangeChart, symbolsOf } from "./charts.ts";
+import type { Layout } from "./draw-chart.ts";
 import { environment } from "./environment.ts";
 import { headlines } from "./headlines.ts";
 import { meaning } from "./meaning.ts";
@@ -70,7 +71,7 @@ function keyOf(job: JobRows, hasHistograms: boolean): string {
   const kinds = KINDS.filter(([kind]) => present.has(kind)).map(
     ([kind, name]) => `<span><i style="background: var(--${kind})"></i>${name}</span>`,
   );
-  const shape = hasHistograms ? "● median; darker: more often" : "● median, with its range";
+  const shape = hasHistograms ? "● median; stronger: more often" : "● median, with its range";
   const symbols = symbolsOf(job).map(([name, sign]) => `<span>${sign} ${escaped(name)}</span>`);
   return `<div class="key">${kinds.join("")}<span>${shape}</span>${symbols.join("")}</div>`;
 }
