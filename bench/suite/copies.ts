@@ -1,7 +1,9 @@
 import { Copies, type Counted } from "../copies/copies.ts";
 import type { Pass } from "../copies/pair.ts";
 import { COPY_TRANSPORTS, type Transport } from "../copies/transports.ts";
+import { median } from "./median.ts";
 import type { Figure, Part } from "./result.ts";
+import { rounded } from "./rounded.ts";
 
 const MIB = 2 ** 20;
 const FULL = { bytes: 256 * MIB, counted: 32 * MIB, rounds: 5 };
@@ -103,13 +105,4 @@ function figureOf(
     },
     ...(note === undefined ? {} : { note }),
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] as number;
-}
-
-function rounded(value: number): number {
-  return Number(value.toPrecision(3));
 }

@@ -1,6 +1,8 @@
 /** `bun bench/suite/run-part.ts PART [--quick] [--json] [--only NAME,…]`: one part of the suite by itself. */
 import { parseArgs } from "node:util";
+import { median } from "./median.ts";
 import type { Figure, Part, PartName } from "./result.ts";
+import { rounded } from "./rounded.ts";
 
 const PARTS: readonly PartName[] = ["copies", "throughput", "latency", "pipeline", "costs"];
 
@@ -21,14 +23,9 @@ function print(figures: readonly Figure[]): void {
     console.log(job);
     console.table(
       some.map(({ contender, runtime, unit, samples, more }) => {
-        const sorted = samples.toSorted((a, b) => a - b);
-        const range = `${round(sorted[0])} - ${round(sorted.at(-1))}`;
-        return { contender, runtime, [unit]: round(sorted[sorted.length >> 1]), range, ...more };
+        const range = `${rounded(Math.min(...samples))} - ${rounded(Math.max(...samples))}`;
+        return { contender, runtime, [unit]: rounded(median(samples)), range, ...more };
       }),
     );
   }
-}
-
-function round(value: number | undefined): number | string {
-  return value === undefined ? "none" : Number(value.toPrecision(3));
 }
