@@ -19,7 +19,12 @@ export interface Contender {
   readonly second?: "when ready" | "child";
   /** How the C twin waits in a round trip. */
   readonly waits?: "spin" | "futex";
+  /** Another native program with its first arguments, which size, warm-up and count follow; it starts its other side itself. */
+  readonly program?: readonly [string, ...string[]];
 }
+
+/** A process of a measurement that takes longer than this is ended, which fails the measurement. */
+const MOST_MS = 60_000;
 
 const peer = resolve(import.meta.dirname, "peer.ts");
 
@@ -55,7 +60,12 @@ function start(
   started: ChildProcess[],
 ): Promise<string> {
   const { command, args, env } = commandOf(contender, work, role, twin);
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: MOST_MS,
+    killSignal: "SIGKILL",
+  });
   started.push(child);
   let output = "";
   let errors = "";
@@ -72,12 +82,16 @@ function start(
 }
 
 function commandOf(
-  { way, runtime, waits = "spin", batchBytes }: Contender,
+  { way, runtime, waits = "spin", batchBytes, program }: Contender,
   work: Work,
   role: Job["role"],
   twin: string,
 ): { command: string; args: string[]; env: Record<string, string> } {
   const { target, back, size, warmUp, count } = work;
+  if (program !== undefined) {
+    const [command, ...first] = program;
+    return { command, args: [...first, ...[size, warmUp, count].map(String)], env: {} };
+  }
   if (way !== undefined)
     return commandFor(runtime, peer, [JSON.stringify({ ...work, batchBytes, role, way } satisfies Job)]);
   const isRoundTrip = role === "ping" || role === "pong";
