@@ -31,6 +31,9 @@ const CHANNEL_NAMES = {
   unix: "unix socket",
 } as const;
 
+const QUEUE_NOTE =
+  "The kernel limits a message, by default to 8 KiB, so a longer one goes in pieces with a header each: JavaScript copies it once into pieces and once out of them";
+
 const bun = { runtime: "bun", nested: false } as const;
 const nested = { nested: true, chunkBytes: COMPARISON.chunkBytes, prepare: nothingToPrepare } as const;
 
@@ -51,7 +54,7 @@ export const COPY_TRANSPORTS: readonly Transport[] = [
     way: "bun-ipc",
     runtime: "bun",
     textbook: 4,
-    note: "A socket's four copies, and those of structured clone, which the runtime makes where nothing counts them: the time shows them",
+    note: "A socket's four copies. Those of structured clone the runtime makes inside of itself, where nothing counts them; the time has them",
   },
   {
     ...nested,
@@ -60,11 +63,11 @@ export const COPY_TRANSPORTS: readonly Transport[] = [
     way: "node-ipc",
     runtime: "node26-ffi",
     textbook: 4,
-    note: "A socket's four copies, and those of structured clone, which the runtime makes where nothing counts them: the time shows them",
+    note: "A socket's four copies, and one in JavaScript that puts a message together. Those of structured clone the runtime makes inside of itself, where nothing counts them; the time has them",
   },
   {
-    ...ring("ring, send/receive", "channel", 4),
-    note: "The file is read into memory of the process and then copied into the ring, and the same on the way out",
+    ...ring("ring, send/receive", "channel", 2),
+    note: "The textbook reads the file into the shared memory itself. Here it is read into memory of the process and then copied into the ring, and the same on the way out",
   },
   ring("ring, claim/peek", "ring-in-place", 2),
   ring("ring fed from a mapped file", "ring-from-mapping", 2),
@@ -93,7 +96,17 @@ export const COPY_TRANSPORTS: readonly Transport[] = [
 
 function channelTransport(name: "pipe" | "fifo" | "sysv" | "mq" | "unix"): Transport {
   const { chunkBytes, prepare } = transportOf(name);
-  return { ...bun, name: CHANNEL_NAMES[name], kind: "millrace", way: "channel", chunkBytes, textbook: 4, prepare };
+  const note = name === "sysv" || name === "mq" ? { note: QUEUE_NOTE } : {};
+  return {
+    ...bun,
+    name: CHANNEL_NAMES[name],
+    kind: "millrace",
+    way: "channel",
+    chunkBytes,
+    textbook: 4,
+    prepare,
+    ...note,
+  };
 }
 
 function ring(name: string, way: string, textbook: number): Transport {

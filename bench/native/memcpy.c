@@ -1,6 +1,6 @@
 /*
  * One memcpy, as the measure of a copy: `memcpy SOURCE DESTINATION BYTES` maps both files whole, with all their pages, copies once to warm up
- * and once on the clock, and prints the nanoseconds.
+ * and five times on the clock, and prints the nanoseconds of the copy in the middle.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -34,16 +34,27 @@ static uint64_t now(void) {
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+enum { TIMES = 5 };
+
+static int compare(const void *one, const void *other) {
+  uint64_t a = *(const uint64_t *)one, b = *(const uint64_t *)other;
+  return (a > b) - (a < b);
+}
+
 int main(int argc, char **argv) {
   if (argc != 4) return 2;
   size_t bytes = strtoull(argv[3], NULL, 10);
   const uint8_t *source = map(argv[1], bytes, 0);
   uint8_t *destination = map(argv[2], bytes, 1);
-  memcpy(destination, source, bytes);
-  uint64_t start = now();
-  memcpy(destination, source, bytes);
-  /* so that the compiler keeps both */
-  __asm__ volatile("" : : "r"(destination) : "memory");
-  printf("%llu\n", (unsigned long long)(now() - start));
+  uint64_t taken[1 + TIMES];
+  for (int i = 0; i <= TIMES; i++) {
+    uint64_t start = now();
+    memcpy(destination, source, bytes);
+    /* so that the compiler keeps each of them */
+    __asm__ volatile("" : : "r"(destination) : "memory");
+    taken[i] = now() - start;
+  }
+  qsort(taken + 1, TIMES, sizeof *taken, compare);
+  printf("%llu\n", (unsigned long long)taken[1 + TIMES / 2]);
   return 0;
 }

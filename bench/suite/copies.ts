@@ -1,13 +1,14 @@
 import { Copies, type Counted } from "../copies/copies.ts";
 import type { Pass } from "../copies/pair.ts";
 import { COPY_TRANSPORTS, type Transport } from "../copies/transports.ts";
+import { interleaved } from "./interleaved.ts";
 import { median } from "./median.ts";
 import type { Figure, Part } from "./result.ts";
 import { rounded } from "./rounded.ts";
 
 const MIB = 2 ** 20;
-const FULL = { bytes: 256 * MIB, counted: 32 * MIB, rounds: 5 };
-const QUICK = { bytes: 32 * MIB, counted: 8 * MIB, rounds: 3 };
+const FULL = { bytes: 256 * MIB, countedBytes: 32 * MIB, rounds: 5 };
+const QUICK = { bytes: 32 * MIB, countedBytes: 4 * MIB, rounds: 3 };
 const SEED = 20_261_126;
 const BASE = "memcpy in C";
 
@@ -19,90 +20,99 @@ export interface CopiesSetup {
   /** Of the file. */
   readonly bytes: number;
   /** Of the part of it that is moved once more under a tracer. */
-  readonly counted: number;
+  readonly countedBytes: number;
   readonly rounds: number;
-  /** Names of transports; all without. */
+  /** Parts of names of transports; all without. */
   readonly only?: readonly string[] | undefined;
+  readonly transports?: readonly Transport[];
 }
 
 /** As {@link part}, of any size. */
-export async function measureCopies({ bytes, counted, rounds, only }: CopiesSetup): ReturnType<Part> {
-  const transports = COPY_TRANSPORTS.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
-  const job = `file of ${bytes / MIB} MiB`;
+export async function measureCopies({
+  bytes,
+  countedBytes,
+  rounds,
+  only,
+  transports = COPY_TRANSPORTS,
+}: CopiesSetup): ReturnType<Part> {
+  const say = (text: string) => process.stderr.write(`copies: ${text}\n`);
+  const chosen = transports.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
+  const job = `file of ${rounded(bytes / MIB)} MiB`;
   using copies = new Copies(bytes, SEED);
-  const memcpy: number[] = [];
-  const passes = new Map<Transport, Pass[]>(transports.map((transport) => [transport, []]));
-  for (let round = 0; round < rounds; round++) {
-    memcpy.push(copies.memcpy());
-    for (const [transport, done] of round % 2 === 0 ? passes : [...passes].reverse())
-      done.push(await copies.time(transport));
-    process.stderr.write(`copies: round ${round + 1} of ${rounds}\n`);
-  }
+  const passes = new Map<string, Pass[]>(chosen.map(({ name }) => [name, []]));
+  const base = { job, contender: BASE, kind: "native", runtime: "c", unit: "copies" } as const;
+  const [memcpy, ...timed] = await interleaved(
+    [
+      [
+        { figure: base, measure: async () => copies.memcpy() },
+        ...chosen.map((transport) => ({
+          figure: figureOf(job, transport),
+          async measure() {
+            const pass = await copies.time(transport);
+            passes.get(transport.name)?.push(pass);
+            return pass.seconds;
+          },
+        })),
+      ],
+    ],
+    rounds,
+    say,
+  );
+  if (memcpy === undefined || memcpy.samples.length === 0) throw new Error(`No copy to compare with: ${memcpy?.note}`);
   const figures: Figure[] = [];
-  for (const [transport, done] of passes) {
-    figures.push(
-      figureOf(job, transport, done, memcpy, bytes, { ...(await copies.count(transport, counted)), bytes: counted }),
-    );
+  for (const [number, transport] of chosen.entries()) {
+    const figure = timed[number] as Figure;
+    // seconds until here
+    const samples = figure.samples.map((seconds, round) => seconds / (memcpy.samples[round] as number));
+    if (samples.length === 0) {
+      figures.push(figure);
+      continue;
+    }
+    const counted = await copies.count(transport, countedBytes);
+    const more = {
+      ...countedFigures(transport, counted, countedBytes),
+      ...measuredFigures(passes.get(transport.name) ?? [], memcpy.samples, bytes),
+    };
+    figures.push({ ...figure, samples, more });
   }
-  process.stderr.write("copies: counted\n");
+  say("counted");
+  const speed = rounded(median(memcpy.samples.map((seconds) => bytes / seconds / 1e9)));
+  const more = { "counted (copies)": 1, "textbook (copies)": 1, "GB/s": speed };
   return {
     part: "copies",
     title: "Copies",
-    explanation: "",
+    explanation:
+      `A file of ${rounded(bytes / MIB)} MiB on a tmpfs goes through two processes into another file, and its SHA-256 is compared. The figure is ` +
+      "effective copies: the time that a byte takes, divided by the time that one memcpy in C of the same file takes in the same round. " +
+      "Beside it stand the copies that were counted: bytes of the system calls of both processes, from a trace, and bytes that JavaScript copied.",
     bases: { [job]: BASE },
-    figures: [
-      {
-        job,
-        contender: BASE,
-        kind: "native",
-        runtime: "c",
-        unit: "copies",
-        samples: memcpy.map(() => 1),
-        more: {
-          "counted (copies)": 1,
-          "textbook (copies)": 1,
-          "GB/s": median(memcpy.map((seconds) => bytes / seconds / 1e9)),
-        },
-      },
-      ...figures,
-    ],
+    figures: [{ ...base, samples: memcpy.samples.map(() => 1), more }, ...figures],
   };
 }
 
-function figureOf(
-  job: string,
-  { name, kind, runtime, textbook, note }: Transport,
-  passes: readonly Pass[],
-  memcpy: readonly number[],
-  bytes: number,
-  counted: Counted & { readonly bytes: number },
-): Figure {
-  const per = (of: (pass: Pass) => number) => rounded(median(passes.map(of)));
-  const kernel = counted.kernel === undefined ? undefined : rounded(counted.kernel.bytes / counted.bytes);
-  const user = rounded(counted.userBytes / counted.bytes);
+function figureOf(job: string, { name, kind, runtime, note }: Transport): Omit<Figure, "samples"> {
+  const of = { job, contender: name, kind, runtime: runtime === "bun" ? "bun" : "node26", unit: "copies" };
+  return note === undefined ? of : { ...of, note };
+}
+
+function countedFigures({ textbook }: Transport, { kernel, userBytes }: Counted, bytes: number) {
+  const user = userBytes / bytes;
+  const calls = Object.entries(kernel?.calls ?? {}).filter(([, moved]) => moved > bytes / 100);
   return {
-    job,
-    contender: name,
-    kind,
-    runtime: runtime === "bun" ? "bun" : "node26",
-    unit: "copies",
-    samples: passes.map(({ seconds }, round) => seconds / (memcpy[round] as number)),
-    more: {
-      "counted (copies)": kernel === undefined ? "strace is not installed" : rounded(kernel + user),
-      "textbook (copies)": textbook,
-      "by the kernel": kernel ?? "unknown",
-      "by JavaScript": user,
-      "processor time (copies)": rounded(
-        median(passes.map(({ usage }, round) => usage.cpuSeconds / (memcpy[round] as number))),
-      ),
-      "rchar + wchar (per byte)": per(({ usage }) => (usage.readBytes + usage.writtenBytes) / bytes),
-      "page faults": per(({ usage }) => usage.faults),
-      "GB/s": per(({ seconds }) => bytes / seconds / 1e9),
-      calls: Object.entries(counted.kernel?.calls ?? {})
-        .filter(([, moved]) => moved > counted.bytes / 100)
-        .map(([call, moved]) => `${call} ${rounded(moved / counted.bytes)}`)
-        .join(", "),
-    },
-    ...(note === undefined ? {} : { note }),
+    "counted (copies)": kernel === undefined ? "strace is not installed" : rounded(kernel.bytes / bytes + user),
+    "textbook (copies)": textbook,
+    "by the kernel": kernel === undefined ? "unknown" : rounded(kernel.bytes / bytes),
+    "by JavaScript": rounded(user),
+    calls: calls.map(([call, moved]) => `${call} ${rounded(moved / bytes)}`).join(", "),
+  };
+}
+
+function measuredFigures(passes: readonly Pass[], memcpy: readonly number[], bytes: number) {
+  const per = (of: (pass: Pass, round: number) => number) => rounded(median(passes.map(of)));
+  return {
+    "processor time (copies)": per(({ usage }, round) => usage.cpuSeconds / (memcpy[round] as number)),
+    "rchar + wchar (per byte)": per(({ usage }) => (usage.readBytes + usage.writtenBytes) / bytes),
+    "page faults": per(({ usage }) => usage.faults),
+    "GB/s": per(({ seconds }) => bytes / seconds / 1e9),
   };
 }

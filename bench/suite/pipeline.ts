@@ -1,8 +1,10 @@
 import { Workspace } from "../../src/cli/demo/workspace.ts";
 import { type Contender, PIPELINE_CONTENDERS } from "../pipeline/contenders.ts";
-import { type Generated, generate } from "../pipeline/generate.ts";
-import type { Totals } from "../pipeline/rows.ts";
-import { type Run, run } from "../pipeline/run.ts";
+import { generate } from "../pipeline/generate.ts";
+import { LEAST_AMOUNT } from "../pipeline/rows.ts";
+import type { Run } from "../pipeline/run.ts";
+import { runContender } from "../pipeline/run-contender.ts";
+import { type Entry, interleaved } from "./interleaved.ts";
 import { median } from "./median.ts";
 import type { Part } from "./result.ts";
 import { rounded } from "./rounded.ts";
@@ -20,71 +22,58 @@ export const part: Part = ({ quick, only }) => measurePipelines({ ...(quick ? QU
 export interface PipelineSetup {
   readonly bytes: number;
   readonly rounds: number;
+  /** Parts of names of contenders; all without. */
   readonly only?: readonly string[] | undefined;
 }
 
 /** As {@link part}, of any size. */
 export async function measurePipelines({ bytes, rounds, only }: PipelineSetup): ReturnType<Part> {
-  const contenders = PIPELINE_CONTENDERS.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
+  const say = (text: string) => process.stderr.write(`pipeline: ${text}\n`);
+  const chosen = PIPELINE_CONTENDERS.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
+  const job = `${rounded(bytes / MIB)} MiB of JSON lines`;
   const workspace = new Workspace();
   try {
     const file = workspace.file("lines");
-    const generated = generate(file, bytes, SEED);
+    const { rows, totals } = generate(file, bytes, SEED);
+    say(`${rows} rows are there`);
     const env = { MILLRACE_DIR: workspace.path, LC_ALL: "C" };
-    const runs = new Map<Contender, Run[]>(contenders.map((contender) => [contender, []]));
-    for (let round = 0; round < rounds; round++) {
-      for (const [contender, done] of round % 2 === 0 ? runs : [...runs].reverse()) {
-        done.push(await runOnce(contender, file, env, generated));
-      }
-      process.stderr.write(`pipeline: round ${round + 1} of ${rounds}\n`);
-    }
-    const job = `${bytes / MIB} MiB of JSON lines`;
+    const entries = chosen.map((contender) =>
+      entryOf(job, contender, rows, () => runContender(contender, file, env, totals)),
+    );
     return {
       part: "pipeline",
       title: "A pipeline of three processes",
-      explanation: `One process parses ${generated.rows} lines of JSON, the next keeps the purchases of ${500} or more, the third adds them up by region. Rows per second from the start of the first process to the end of the last; the sums of all are compared.`,
+      explanation:
+        `The first process parses ${rows} lines of JSON, the second keeps purchases of ${LEAST_AMOUNT} and more, the third adds them up by region. ` +
+        "Rows per second from the start of the first process to the end of the last one; all have to find the sums that the " +
+        "generator of the lines has kept. Processor time and memory are those of all processes together.",
       bases: { [job]: BASE },
-      figures: [...runs].map(([{ name, kind, runtime, note }, done]) => ({
-        job,
-        contender: name,
-        kind,
-        runtime,
-        unit: "rows/s",
-        samples: done.map(({ seconds }) => generated.rows / seconds),
-        more: {
-          seconds: rounded(median(done.map(({ seconds }) => seconds))),
-          "processor time (s)": rounded(median(done.map(({ cpuSeconds }) => cpuSeconds))),
-          "peak memory (MiB)": rounded(median(done.map(({ peakMiB }) => peakMiB))),
-        },
-        ...(note === undefined ? {} : { note }),
-      })),
+      figures: await interleaved([entries], rounds, say),
     };
   } finally {
     workspace.close();
   }
 }
 
-async function runOnce(
-  { name, prepare }: Contender,
-  file: string,
-  env: Readonly<Record<string, string>>,
-  { totals }: Generated,
-): Promise<Run> {
-  const { commands, started, parse, finish } = prepare(file);
-  try {
-    const result = await run(name, commands, env, started, parse);
-    verify(name, result.totals, totals);
-    return result;
-  } finally {
-    await finish?.();
-  }
-}
-
-/** @throws {Error} when a sum is not what it was when the lines were made */
-function verify(name: string, found: Totals, right: Totals): void {
-  for (const [region, { rows, amount }] of Object.entries(right)) {
-    const sums = found[region];
-    if (sums?.rows === rows && sums.amount === amount) continue;
-    throw new Error(`${name}: ${region} has ${sums?.rows} rows of ${sums?.amount}, not ${rows} of ${amount}`);
-  }
+function entryOf(
+  job: string,
+  { name, kind, runtime, note }: Contender,
+  rows: number,
+  runOnce: () => Promise<Run>,
+): Entry {
+  const runs: Run[] = [];
+  const middle = (of: (run: Run) => number) => rounded(median(runs.map(of)));
+  return {
+    figure: { job, contender: name, kind, runtime, unit: "rows/s", ...(note === undefined ? {} : { note }) },
+    async measure() {
+      const run = await runOnce();
+      runs.push(run);
+      return rows / run.seconds;
+    },
+    more: () => ({
+      seconds: middle(({ seconds }) => seconds),
+      "processor time (s)": middle(({ cpuSeconds }) => cpuSeconds),
+      "peak memory (MiB)": middle(({ peakMiB }) => peakMiB),
+    }),
+  };
 }
