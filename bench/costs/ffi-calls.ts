@@ -1,6 +1,9 @@
 import type { Library } from "../../src/ffi/library.ts";
 import type { Task } from "./task.ts";
 
+/** The plainest call. */
+export const CALL_JOB = "FFI call with a number, abs()";
+
 const CALLS = 10_000;
 
 /** What it costs to call C and come back. */
@@ -16,7 +19,7 @@ export function ffiCalls(library: Library, runtime: string): Task[] {
   const parent = getppid();
   return [
     {
-      job: "FFI call with a number, abs()",
+      job: CALL_JOB,
       contender,
       times: CALLS,
       run() {

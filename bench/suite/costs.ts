@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { commandFor, type RuntimeName } from "../../test/support/runtimes.ts";
+import { CALL_JOB } from "../costs/ffi-calls.ts";
 import type { Cost } from "../costs/measure.ts";
 import type { Figure, Part } from "./result.ts";
 
@@ -38,13 +39,22 @@ export interface CostsSetup {
 export async function measureCosts({ milliseconds, rounds, only }: CostsSetup): ReturnType<Part> {
   const places = PLACES.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
   const figures = new Map<string, Figure & { samples: number[] }>();
+  const failures = new Map<Where, string>();
   for (let round = 0; round < rounds; round++) {
     for (const place of round % 2 === 0 ? places : places.toReversed()) {
-      for (const cost of await costsAt(place, milliseconds)) addTo(figures, cost, place);
+      if (failures.has(place)) continue;
+      try {
+        for (const cost of await costsAt(place, milliseconds)) addTo(figures, cost, place);
+      } catch (error) {
+        failures.set(place, (error as Error).message);
+      }
     }
     process.stderr.write(`costs: round ${round + 1} of ${rounds}\n`);
   }
-  const jobs = Map.groupBy(figures.values(), ({ job }) => job);
+  const failed = [...failures].map(
+    ([place, message]): Figure => ({ ...figureOf(CALL_JOB, place.name, place), note: `It failed: ${message}` }),
+  );
+  const jobs = Map.groupBy([...figures.values(), ...failed], ({ job }) => job);
   return {
     part: "costs",
     title: "What things cost inside of one process",
@@ -60,24 +70,21 @@ export async function measureCosts({ milliseconds, rounds, only }: CostsSetup): 
 function addTo(
   figures: Map<string, Figure & { samples: number[] }>,
   { job, contender = "", ns }: Cost,
-  { name, runtime }: Where,
+  place: Where,
 ): void {
-  const key = `${job}|${contender}|${name}`;
+  const key = `${job}|${contender}|${place.name}`;
   const known = figures.get(key);
   if (known !== undefined) {
     known.samples.push(ns);
     return;
   }
-  const isOpening = job.startsWith("opening");
-  figures.set(key, {
-    job,
-    contender: contender || name,
-    kind: "millrace",
-    runtime: runtime === "node26-ffi" ? "node26" : runtime,
-    unit: "ns",
-    samples: [ns],
-    ...(isOpening && contender === "pipe:" ? { note: "It has no name, so nothing is made in a file system" } : {}),
-  });
+  const note = contender === "pipe:" ? { note: "It has no name, so nothing is made in a file system" } : {};
+  figures.set(key, { ...figureOf(job, contender || place.name, place), samples: [ns], ...note });
+}
+
+function figureOf(job: string, contender: string, { runtime }: Where): Figure {
+  const name = runtime === "node26-ffi" ? "node26" : runtime;
+  return { job, contender, kind: "millrace", runtime: name, unit: "ns", samples: [] };
 }
 
 async function costsAt({ name, runtime, env }: Where, milliseconds: number): Promise<Cost[]> {
