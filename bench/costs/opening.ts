@@ -5,10 +5,13 @@ import process from "node:process";
 import { Channel } from "../../src/mod.ts";
 import type { Task } from "./task.ts";
 
+/** How the names of these jobs begin. */
+export const OPENING = "opening and closing both ends";
+
 /** Both ends of a channel, opened and closed, in one process, in which one of each kind was open before. */
 export function opening(runtime: string): Task[] {
   const folder = mkdtempSync(join(tmpdir(), "millrace-costs-"));
-  const job = `opening and closing both ends, ${runtime}`;
+  const job = `${OPENING}, ${runtime}`;
   const addresses = {
     "memory:": "memory:costs",
     "ring:": `ring:costs-${process.pid}`,

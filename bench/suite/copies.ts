@@ -8,7 +8,7 @@ import { rounded } from "./rounded.ts";
 
 const MIB = 2 ** 20;
 const FULL = { bytes: 256 * MIB, countedBytes: 32 * MIB, rounds: 5 };
-const QUICK = { bytes: 32 * MIB, countedBytes: 4 * MIB, rounds: 3 };
+const QUICK = { bytes: 32 * MIB, countedBytes: 4 * MIB, rounds: 2 };
 const SEED = 20_261_126;
 const BASE = "memcpy in C";
 

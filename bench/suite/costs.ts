@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { commandFor, type RuntimeName } from "../../test/support/runtimes.ts";
 import { CALL_JOB } from "../costs/ffi-calls.ts";
 import type { Cost } from "../costs/measure.ts";
+import { OPENING } from "../costs/opening.ts";
 import type { Figure, Part } from "./result.ts";
 
 const FULL = { milliseconds: 80, rounds: 3 };
@@ -59,7 +60,7 @@ export async function measureCosts({ milliseconds, rounds, only }: CostsSetup): 
     part: "costs",
     title: "What things cost inside of one process",
     explanation:
-      "Nanoseconds for doing something once, in one thread, without another process: a call into C with each backend, a message into a " +
+      "How long it takes to do something once, in one thread, without another process: a call into C with each backend, a message into a " +
       "ring and out again, a message into frames and out of them, a value into bytes and back, and a channel opened and closed. " +
       "Each sample is the median of one fresh process.",
     bases: Object.fromEntries([...jobs].map(([job, some]) => [job, (some[0] as Figure).contender])),
@@ -74,17 +75,23 @@ function addTo(
 ): void {
   const key = `${job}|${contender}|${place.name}`;
   const known = figures.get(key);
+  const sample = unitOf(job) === "us" ? ns / 1000 : ns;
   if (known !== undefined) {
-    known.samples.push(ns);
+    known.samples.push(sample);
     return;
   }
   const note = contender === "pipe:" ? { note: "It has no name, so nothing is made in a file system" } : {};
-  figures.set(key, { ...figureOf(job, contender || place.name, place), samples: [ns], ...note });
+  figures.set(key, { ...figureOf(job, contender || place.name, place), samples: [sample], ...note });
 }
 
 function figureOf(job: string, contender: string, { runtime }: Where): Figure {
   const name = runtime === "node26-ffi" ? "node26" : runtime;
-  return { job, contender, kind: "millrace", runtime: name, unit: "ns", samples: [] };
+  return { job, contender, kind: "millrace", runtime: name, unit: unitOf(job), samples: [] };
+}
+
+/** To open a channel takes system calls, a thousand times as long as the rest. */
+function unitOf(job: string): "us" | "ns" {
+  return job.startsWith(OPENING) ? "us" : "ns";
 }
 
 async function costsAt({ name, runtime, env }: Where, milliseconds: number): Promise<Cost[]> {
