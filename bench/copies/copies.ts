@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, copyFileSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
 import { resolve } from "node:path";
 import { Workspace } from "../../src/cli/demo/workspace.ts";
+import { FileReads, type Reading } from "./file-reads.ts";
 import type { Job } from "./job.ts";
 import { Pair, type PairSetup, type Pass } from "./pair.ts";
 import { type KernelCopies, kernelCopies, traceCommand } from "./trace.ts";
@@ -21,6 +22,8 @@ export class Copies implements Disposable {
   readonly #sha256: string;
   readonly #bytes: number;
   readonly #memcpy: string;
+  readonly #throughPipe: string;
+  readonly #reads: FileReads;
   readonly #ownDirectory = process.env.MILLRACE_DIR;
   #made = 0;
 
@@ -30,14 +33,18 @@ export class Copies implements Disposable {
     this.#destination = this.#workspace.file("destination");
     this.#shared = this.#workspace.file("shared");
     this.#memcpy = this.#workspace.file("memcpy");
+    this.#throughPipe = this.#workspace.file("file-through-pipe");
     // named objects of both processes lie there
     process.env.MILLRACE_DIR = this.#workspace.path;
     writeRandom(this.#source, bytes, seed);
     this.#sha256 = sha256(this.#source, bytes);
     copyFileSync(this.#source, this.#destination);
     copyFileSync(this.#source, this.#shared);
-    const program = resolve(import.meta.dirname, "../native/memcpy.c");
-    execFileSync("cc", ["-O3", "-std=gnu11", "-o", this.#memcpy, program], { stdio: "inherit" });
+    const reading = this.#workspace.file("read-file");
+    this.#reads = new FileReads(reading, this.#source);
+    compile("memcpy", this.#memcpy);
+    compile("file-through-pipe", this.#throughPipe);
+    compile("read-file", reading);
   }
 
   /** One memcpy in C from the source to the destination. @returns seconds */
@@ -48,6 +55,16 @@ export class Copies implements Disposable {
     });
     this.#verify("memcpy", this.#bytes);
     return Number(output) / 1e9;
+  }
+
+  /** Brings the file to one process in C. @returns seconds */
+  timeReading(how: Reading): number {
+    return this.#reads.time(how, this.#bytes);
+  }
+
+  /** @returns `undefined` without strace */
+  countReading(how: Reading, bytes: number): KernelCopies | undefined {
+    return hasStrace() ? this.#reads.count(how, bytes, this.#workspace.file("reading.trace")) : undefined;
   }
 
   /** Moves the file once, after a part of it to warm up, with two new processes. */
@@ -100,7 +117,13 @@ export class Copies implements Disposable {
     const { descriptor: source } = sender;
     const { descriptor: sink } = receiver;
     const descriptors = source === undefined || sink === undefined ? {} : { descriptors: { source, sink } };
-    const pair = new Pair({ job, runtime, ...descriptors, ...(prefix === undefined ? {} : { prefix }) });
+    const pair = new Pair({
+      job,
+      runtime,
+      program: this.#throughPipe,
+      ...descriptors,
+      ...(prefix === undefined ? {} : { prefix }),
+    });
     try {
       started?.();
       await pair.ready();
@@ -137,6 +160,11 @@ export interface Counted {
   readonly kernel: KernelCopies | undefined;
   /** Bytes that JavaScript copied. */
   readonly userBytes: number;
+}
+
+function compile(name: string, program: string): void {
+  const source = resolve(import.meta.dirname, `../native/${name}.c`);
+  execFileSync("cc", ["-O3", "-std=gnu11", "-o", program, source], { stdio: "inherit" });
 }
 
 function hasStrace(): boolean {

@@ -3,15 +3,17 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
-import { commandFor } from "../../test/support/runtimes.ts";
+import { commandFor, type RuntimeCommand } from "../../test/support/runtimes.ts";
 import type { Job, Report } from "./job.ts";
 import { Usage } from "./usage.ts";
 
 /** How a pair of processes is started. */
 export interface PairSetup {
   readonly job: Omit<Job, "role">;
-  /** Node runs the source as it is, with its built-in FFI. */
-  readonly runtime: "bun" | "node26-ffi";
+  /** Node runs the source as it is, with its built-in FFI; `"c"` is {@link PairSetup.program}. */
+  readonly runtime: "bun" | "node26-ffi" | "c";
+  /** Does the same as `worker.ts`, of one way. */
+  readonly program: string;
   /** What source and sink get as descriptor 3. */
   readonly descriptors?: { readonly source: number; readonly sink: number };
   /** A command line that is put in front, by role. */
@@ -80,9 +82,9 @@ class Worker {
   readonly #name: string;
   #errors = "";
 
-  constructor({ job, runtime, descriptors, prefix }: PairSetup, role: Job["role"]) {
-    const script = join(import.meta.dirname, "worker.ts");
-    const { command, args, env } = commandFor(runtime, script, [JSON.stringify({ ...job, role } satisfies Job)]);
+  constructor(setup: PairSetup, role: Job["role"]) {
+    const { job, descriptors, prefix } = setup;
+    const { command, args, env } = commandOf(setup, role);
     const [first, ...rest] = [...(prefix?.(role) ?? []), command, ...args] as [string, ...string[]];
     const extra = descriptors === undefined ? [] : [descriptors[role]];
     this.#name = `${job.way}, ${role}`;
@@ -127,4 +129,17 @@ class Worker {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
+}
+
+function commandOf({ job, runtime, program }: PairSetup, role: Job["role"]): RuntimeCommand {
+  if (runtime !== "c") {
+    const script = join(import.meta.dirname, "worker.ts");
+    return commandFor(runtime, script, [JSON.stringify({ ...job, role } satisfies Job)]);
+  }
+  const file = role === "source" ? job.source : job.destination;
+  return {
+    command: program,
+    args: [role, file, String(job.chunkBytes), ...(job.counting ? ["counting"] : [])],
+    env: {},
+  };
 }

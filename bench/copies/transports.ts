@@ -38,6 +38,16 @@ const bun = { runtime: "bun", nested: false } as const;
 const nested = { nested: true, chunkBytes: COMPARISON.chunkBytes, prepare: nothingToPrepare } as const;
 
 export const COPY_TRANSPORTS: readonly Transport[] = [
+  {
+    ...bun,
+    name: "pipe in C",
+    kind: "native",
+    way: "file-through-pipe",
+    runtime: "c",
+    chunkBytes: 256 * KIB,
+    textbook: 4,
+    prepare: transportOf("pipe").prepare,
+  },
   ...(["pipe", "fifo", "sysv", "mq", "unix"] as const).map(channelTransport),
   {
     ...nested,

@@ -1,4 +1,5 @@
 import { Copies, type Counted } from "../copies/copies.ts";
+import type { Reading } from "../copies/file-reads.ts";
 import type { Pass } from "../copies/pair.ts";
 import { COPY_TRANSPORTS, type Transport } from "../copies/transports.ts";
 import { interleaved } from "./interleaved.ts";
@@ -11,6 +12,19 @@ const FULL = { bytes: 256 * MIB, countedBytes: 32 * MIB, rounds: 5 };
 const QUICK = { bytes: 32 * MIB, countedBytes: 4 * MIB, rounds: 2 };
 const SEED = 20_261_126;
 const BASE = "memcpy in C";
+/** Of one process, with the copies that the textbook counts and why the count is another here. */
+const READINGS = {
+  read: {
+    contender: "read in C",
+    textbook: 2,
+    note: "The textbook counts the copy from the disk as well. On a tmpfs there is none",
+  },
+  mmap: {
+    contender: "mmap in C",
+    textbook: 1,
+    note: "The textbook counts the copy from the disk, which is not there on a tmpfs. The time is for mapping pages as they are touched",
+  },
+} as const;
 
 /** How many times a byte is copied on its way from one file through two processes into another. */
 export const part: Part = ({ quick, only }) => measureCopies({ ...(quick ? QUICK : FULL), only });
@@ -41,10 +55,16 @@ export async function measureCopies({
   using copies = new Copies(bytes, SEED);
   const passes = new Map<string, Pass[]>(chosen.map(({ name }) => [name, []]));
   const base = { job, contender: BASE, kind: "native", runtime: "c", unit: "copies" } as const;
-  const [memcpy, ...timed] = await interleaved(
+  const readings = Object.entries(READINGS) as [Reading, (typeof READINGS)[Reading]][];
+  const readingJob = `reading the ${job}, one process`;
+  const [memcpy, ...rest] = await interleaved(
     [
       [
         { figure: base, measure: async () => copies.memcpy() },
+        ...readings.map(([how, { contender, note }]) => ({
+          figure: { ...base, job: readingJob, contender, note },
+          measure: async () => copies.timeReading(how),
+        })),
         ...chosen.map((transport) => ({
           figure: figureOf(job, transport),
           async measure() {
@@ -59,12 +79,17 @@ export async function measureCopies({
     say,
   );
   if (memcpy === undefined || memcpy.samples.length === 0) throw new Error(`No copy to compare with: ${memcpy?.note}`);
+  const read = rest.slice(0, readings.length).map((figure, number): Figure => {
+    const [how, { textbook }] = readings[number] as (typeof readings)[number];
+    const kernel = copies.countReading(how, countedBytes);
+    const more = countedFigures({ textbook }, { kernel, userBytes: 0 }, countedBytes);
+    return { ...inCopies(figure, memcpy), more: { ...more, "GB/s": speedOf(figure, bytes) } };
+  });
+  const timed = rest.slice(readings.length);
   const figures: Figure[] = [];
   for (const [number, transport] of chosen.entries()) {
     const figure = timed[number] as Figure;
-    // seconds until here
-    const samples = figure.samples.map((seconds, round) => seconds / (memcpy.samples[round] as number));
-    if (samples.length === 0) {
+    if (figure.samples.length === 0) {
       figures.push(figure);
       continue;
     }
@@ -73,11 +98,13 @@ export async function measureCopies({
       ...countedFigures(transport, counted, countedBytes),
       ...measuredFigures(passes.get(transport.name) ?? [], memcpy.samples, bytes),
     };
-    figures.push({ ...figure, samples, more });
+    figures.push({ ...inCopies(figure, memcpy), more });
   }
   say("counted");
-  const speed = rounded(median(memcpy.samples.map((seconds) => bytes / seconds / 1e9)));
-  const more = { "counted (copies)": 1, "textbook (copies)": 1, "GB/s": speed };
+  const one: Figure = {
+    ...inCopies(memcpy, memcpy),
+    more: { "counted (copies)": 1, "textbook (copies)": 1, "GB/s": speedOf(memcpy, bytes) },
+  };
   return {
     part: "copies",
     title: "Copies",
@@ -85,17 +112,27 @@ export async function measureCopies({
       `A file of ${rounded(bytes / MIB)} MiB on a tmpfs goes through two processes into another file, and its SHA-256 is compared. The figure is ` +
       "effective copies: the time that a byte takes, divided by the time that one memcpy in C of the same file takes in the same round. " +
       "Beside it stand the copies that were counted: bytes of the system calls of both processes, from a trace, and bytes that JavaScript copied.",
-    bases: { [job]: BASE },
-    figures: [{ ...base, samples: memcpy.samples.map(() => 1), more }, ...figures],
+    bases: { [job]: BASE, [readingJob]: BASE },
+    figures: [one, ...figures, { ...one, job: readingJob }, ...read],
   };
 }
 
+/** Of a figure in seconds. */
+function inCopies(figure: Figure, memcpy: Figure): Figure {
+  return { ...figure, samples: figure.samples.map((seconds, round) => seconds / (memcpy.samples[round] as number)) };
+}
+
+/** Gigabytes per second of a figure in seconds. */
+function speedOf({ samples }: Figure, bytes: number): number {
+  return samples.length === 0 ? 0 : rounded(median(samples.map((seconds) => bytes / seconds / 1e9)));
+}
+
 function figureOf(job: string, { name, kind, runtime, note }: Transport): Omit<Figure, "samples"> {
-  const of = { job, contender: name, kind, runtime: runtime === "bun" ? "bun" : "node26", unit: "copies" };
+  const of = { job, contender: name, kind, runtime: runtime === "node26-ffi" ? "node26" : runtime, unit: "copies" };
   return note === undefined ? of : { ...of, note };
 }
 
-function countedFigures({ textbook }: Transport, { kernel, userBytes }: Counted, bytes: number) {
+function countedFigures({ textbook }: Pick<Transport, "textbook">, { kernel, userBytes }: Counted, bytes: number) {
   const user = userBytes / bytes;
   const calls = Object.entries(kernel?.calls ?? {}).filter(([, moved]) => moved > bytes / 100);
   return {

@@ -21,12 +21,16 @@ test(
       figures.map(({ contender }) => contender),
       [
         "memcpy in C",
+        "pipe in C",
         "pipe",
         "Bun stdio",
         "ring, send/receive",
         "ring, claim/peek",
         "splice through a pipe",
         "descriptor and copy_file_range",
+        "memcpy in C",
+        "read in C",
+        "mmap in C",
       ],
     );
     for (const { contender, samples, note } of figures) assert.ok((samples[0] as number) > 0, `${contender}: ${note}`);
@@ -38,10 +42,13 @@ test(
     near(moreOf(figures, "pipe")["rchar + wchar (per byte)"], 4);
     near(moreOf(figures, "ring, claim/peek")["rchar + wchar (per byte)"], 2);
     if (moreOf(figures, "pipe")["by the kernel"] === "unknown") return;
+    near(moreOf(figures, "pipe in C")["counted (copies)"], 4);
     near(moreOf(figures, "pipe")["counted (copies)"], 4);
     near(moreOf(figures, "Bun stdio")["counted (copies)"], 4);
     near(moreOf(figures, "ring, send/receive")["counted (copies)"], 4);
     near(moreOf(figures, "ring, claim/peek")["counted (copies)"], 2);
+    near(moreOf(figures, "read in C")["counted (copies)"], 1);
+    near(moreOf(figures, "mmap in C")["counted (copies)"], 0);
     near(moreOf(figures, "splice through a pipe")["counted (copies)"], 1);
     near(moreOf(figures, "descriptor and copy_file_range")["counted (copies)"], 1);
   }),
