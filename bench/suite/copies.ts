@@ -1,6 +1,5 @@
 import { Copies, type Counted } from "../copies/copies.ts";
-import type { Reading } from "../copies/file-reads.ts";
-import type { Pass } from "../copies/pair.ts";
+import { readingSubjects, type Subject, transportSubject } from "../copies/subjects.ts";
 import { COPY_TRANSPORTS, type Transport } from "../copies/transports.ts";
 import { interleaved } from "./interleaved.ts";
 import { median } from "./median.ts";
@@ -12,19 +11,6 @@ const FULL = { bytes: 256 * MIB, countedBytes: 32 * MIB, rounds: 5 };
 const QUICK = { bytes: 32 * MIB, countedBytes: 4 * MIB, rounds: 2 };
 const SEED = 20_261_126;
 const BASE = "memcpy in C";
-/** Of one process, with the copies that the textbook counts and why the count is another here. */
-const READINGS = {
-  read: {
-    contender: "read in C",
-    textbook: 2,
-    note: "The textbook counts the copy from the disk as well. On a tmpfs there is none",
-  },
-  mmap: {
-    contender: "mmap in C",
-    textbook: 1,
-    note: "The textbook counts the copy from the disk, which is not there on a tmpfs. The time is for mapping pages as they are touched",
-  },
-} as const;
 
 /** How many times a byte is copied on its way from one file through two processes into another. */
 export const part: Part = ({ quick, only }) => measureCopies({ ...(quick ? QUICK : FULL), only });
@@ -42,36 +28,25 @@ export interface CopiesSetup {
 }
 
 /** As {@link part}, of any size. */
-export async function measureCopies({
-  bytes,
-  countedBytes,
-  rounds,
-  only,
-  transports = COPY_TRANSPORTS,
-}: CopiesSetup): ReturnType<Part> {
+export async function measureCopies(setup: CopiesSetup): ReturnType<Part> {
+  const { bytes, countedBytes, rounds, only, transports = COPY_TRANSPORTS } = setup;
   const say = (text: string) => process.stderr.write(`copies: ${text}\n`);
-  const chosen = transports.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
   const job = `file of ${rounded(bytes / MIB)} MiB`;
-  using copies = new Copies(bytes, SEED);
-  const passes = new Map<string, Pass[]>(chosen.map(({ name }) => [name, []]));
-  const base = { job, contender: BASE, kind: "native", runtime: "c", unit: "copies" } as const;
-  const readings = Object.entries(READINGS) as [Reading, (typeof READINGS)[Reading]][];
   const readingJob = `reading the ${job}, one process`;
-  const [memcpy, ...rest] = await interleaved(
+  using copies = new Copies(bytes, SEED);
+  const moving = transports
+    .filter(({ name }) => only?.some((part) => name.includes(part)) ?? true)
+    .map((transport) => ({ job, subject: transportSubject(copies, transport, bytes) }));
+  const reading = readingSubjects(copies).map((subject) => ({ job: readingJob, subject }));
+  const subjects = [...moving, ...reading];
+  const base = { job, contender: BASE, kind: "native", runtime: "c", unit: "copies" } as const;
+  const [memcpy, ...timed] = await interleaved(
     [
       [
         { figure: base, measure: async () => copies.memcpy() },
-        ...readings.map(([how, { contender, note }]) => ({
-          figure: { ...base, job: readingJob, contender, note },
-          measure: async () => copies.timeReading(how),
-        })),
-        ...chosen.map((transport) => ({
-          figure: figureOf(job, transport),
-          async measure() {
-            const pass = await copies.time(transport);
-            passes.get(transport.name)?.push(pass);
-            return pass.seconds;
-          },
+        ...subjects.map(({ job, subject: { figure, time } }) => ({
+          figure: { ...figure, job, unit: "copies" },
+          measure: time,
         })),
       ],
     ],
@@ -79,30 +54,14 @@ export async function measureCopies({
     say,
   );
   if (memcpy === undefined || memcpy.samples.length === 0) throw new Error(`No copy to compare with: ${memcpy?.note}`);
-  const read = rest.slice(0, readings.length).map((figure, number): Figure => {
-    const [how, { textbook }] = readings[number] as (typeof readings)[number];
-    const kernel = copies.countReading(how, countedBytes);
-    const more = countedFigures({ textbook }, { kernel, userBytes: 0 }, countedBytes);
-    return { ...inCopies(figure, memcpy), more: { ...more, "GB/s": speedOf(figure, bytes) } };
-  });
-  const timed = rest.slice(readings.length);
   const figures: Figure[] = [];
-  for (const [number, transport] of chosen.entries()) {
-    const figure = timed[number] as Figure;
-    if (figure.samples.length === 0) {
-      figures.push(figure);
-      continue;
-    }
-    const counted = await copies.count(transport, countedBytes);
-    const more = {
-      ...countedFigures(transport, counted, countedBytes),
-      ...measuredFigures(passes.get(transport.name) ?? [], memcpy.samples, bytes),
-    };
-    figures.push({ ...inCopies(figure, memcpy), more });
+  for (const [number, { subject }] of subjects.entries()) {
+    figures.push(await withCounts(timed[number] as Figure, subject, memcpy, bytes, countedBytes));
   }
   say("counted");
   const one: Figure = {
-    ...inCopies(memcpy, memcpy),
+    ...base,
+    samples: memcpy.samples.map(() => 1),
     more: { "counted (copies)": 1, "textbook (copies)": 1, "GB/s": speedOf(memcpy, bytes) },
   };
   return {
@@ -113,26 +72,32 @@ export async function measureCopies({
       "effective copies: the time that a byte takes, divided by the time that one memcpy in C of the same file takes in the same round. " +
       "Beside it stand the copies that were counted: bytes of the system calls of both processes, from a trace, and bytes that JavaScript copied.",
     bases: { [job]: BASE, [readingJob]: BASE },
-    figures: [one, ...figures, { ...one, job: readingJob }, ...read],
+    figures: [one, ...figures.slice(0, moving.length), { ...one, job: readingJob }, ...figures.slice(moving.length)],
   };
 }
 
-/** Of a figure in seconds. */
-function inCopies(figure: Figure, memcpy: Figure): Figure {
-  return { ...figure, samples: figure.samples.map((seconds, round) => seconds / (memcpy.samples[round] as number)) };
+/** @param timed in seconds. @returns it in copies, with what was counted */
+async function withCounts(
+  timed: Figure,
+  { textbook, count, more }: Subject,
+  memcpy: Figure,
+  bytes: number,
+  countedBytes: number,
+): Promise<Figure> {
+  if (timed.samples.length === 0) return timed;
+  const counted = await count(countedBytes);
+  return {
+    ...timed,
+    samples: timed.samples.map((seconds, round) => seconds / (memcpy.samples[round] as number)),
+    more: {
+      ...countedFigures(counted, textbook, countedBytes),
+      ...more?.(memcpy.samples),
+      "GB/s": speedOf(timed, bytes),
+    },
+  };
 }
 
-/** Gigabytes per second of a figure in seconds. */
-function speedOf({ samples }: Figure, bytes: number): number {
-  return samples.length === 0 ? 0 : rounded(median(samples.map((seconds) => bytes / seconds / 1e9)));
-}
-
-function figureOf(job: string, { name, kind, runtime, note }: Transport): Omit<Figure, "samples"> {
-  const of = { job, contender: name, kind, runtime: runtime === "node26-ffi" ? "node26" : runtime, unit: "copies" };
-  return note === undefined ? of : { ...of, note };
-}
-
-function countedFigures({ textbook }: Pick<Transport, "textbook">, { kernel, userBytes }: Counted, bytes: number) {
+function countedFigures({ kernel, userBytes }: Counted, textbook: number, bytes: number) {
   const user = userBytes / bytes;
   const calls = Object.entries(kernel?.calls ?? {}).filter(([, moved]) => moved > bytes / 100);
   return {
@@ -144,12 +109,7 @@ function countedFigures({ textbook }: Pick<Transport, "textbook">, { kernel, use
   };
 }
 
-function measuredFigures(passes: readonly Pass[], memcpy: readonly number[], bytes: number) {
-  const per = (of: (pass: Pass, round: number) => number) => rounded(median(passes.map(of)));
-  return {
-    "processor time (copies)": per(({ usage }, round) => usage.cpuSeconds / (memcpy[round] as number)),
-    "rchar + wchar (per byte)": per(({ usage }) => (usage.readBytes + usage.writtenBytes) / bytes),
-    "page faults": per(({ usage }) => usage.faults),
-    "GB/s": per(({ seconds }) => bytes / seconds / 1e9),
-  };
+/** Gigabytes per second of a figure in seconds. */
+function speedOf({ samples }: Figure, bytes: number): number {
+  return rounded(median(samples.map((seconds) => bytes / seconds / 1e9)));
 }

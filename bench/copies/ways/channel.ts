@@ -1,7 +1,8 @@
 /** Any channel: read(2) into memory of the process, `send()`, `receive()`, write(2). */
 import { Channel } from "../../../src/mod.ts";
-import { readInPieces, writeInPieces } from "../chunks.ts";
+import { readInPieces } from "../chunks.ts";
 import type { End, Job } from "../job.ts";
+import { receivingSink } from "./receiving-sink.ts";
 
 export async function source({ address, options, source, chunkBytes }: Job): Promise<End> {
   const channel = await Channel.sender(address, options);
@@ -14,13 +15,9 @@ export async function source({ address, options, source, chunkBytes }: Job): Pro
 
 export async function sink({ address, options, destination }: Job): Promise<End> {
   const channel = await Channel.receiver(address, options);
-  return {
-    pass: (bytes) =>
-      writeInPieces(destination, bytes, async (write) => {
-        const message = await channel.receive();
-        if (message === undefined) throw new Error("The source has closed");
-        write(message);
-      }),
-    close: () => channel.close(),
-  };
+  return receivingSink(channel, destination, async (write) => {
+    const message = await channel.receive();
+    if (message !== undefined) write(message);
+    return message !== undefined;
+  });
 }

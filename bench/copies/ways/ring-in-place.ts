@@ -2,8 +2,9 @@
 import { O_RDONLY } from "../../../src/ffi/abi/current.ts";
 import { close, open } from "../../../src/ffi/fd.ts";
 import { Channel } from "../../../src/mod.ts";
-import { readSome, writeInPieces } from "../chunks.ts";
+import { readSome } from "../chunks.ts";
 import type { End, Job } from "../job.ts";
+import { receivingSink } from "./receiving-sink.ts";
 
 export async function source({ address, options, source, chunkBytes }: Job): Promise<End> {
   const channel = await Channel.sender(address, options);
@@ -25,14 +26,11 @@ export async function source({ address, options, source, chunkBytes }: Job): Pro
 
 export async function sink({ address, options, destination }: Job): Promise<End> {
   const channel = await Channel.receiver(address, options);
-  return {
-    pass: (bytes) =>
-      writeInPieces(destination, bytes, async (write) => {
-        const message = channel.tryPeek() ?? (await channel.peek());
-        if (message === undefined) throw new Error("The source has closed");
-        write(message);
-        channel.release();
-      }),
-    close: () => channel.close(),
-  };
+  return receivingSink(channel, destination, async (write) => {
+    const message = channel.tryPeek() ?? (await channel.peek());
+    if (message === undefined) return false;
+    write(message);
+    channel.release();
+    return true;
+  });
 }

@@ -4,7 +4,7 @@ import { close, open } from "../../../src/ffi/fd.ts";
 import { Channel, MappedFile } from "../../../src/mod.ts";
 import { readSome } from "../chunks.ts";
 import type { End, Job } from "../job.ts";
-import { announce, writeAsAnnounced } from "./announced.ts";
+import { announce, announcedSink } from "./announced.ts";
 
 export async function source({ address, options, source, shared, chunkBytes }: Job): Promise<End> {
   const channel = await Channel.sender(address, options);
@@ -22,13 +22,6 @@ export async function source({ address, options, source, shared, chunkBytes }: J
   };
 }
 
-export async function sink({ address, options, shared, destination }: Job): Promise<End> {
-  const channel = await Channel.receiver(address, options);
-  return {
-    async pass(bytes) {
-      using memory = MappedFile.open(shared, { access: "private" });
-      await writeAsAnnounced(channel, memory.bytes, bytes, destination);
-    },
-    close: () => channel.close(),
-  };
+export function sink(job: Job): Promise<End> {
+  return announcedSink(job, job.shared);
 }

@@ -1,7 +1,7 @@
 /** The source says where in its file the data is; the sink has mapped the same file and writes it from there. */
-import { Channel, MappedFile } from "../../../src/mod.ts";
+import { Channel } from "../../../src/mod.ts";
 import type { End, Job } from "../job.ts";
-import { announce, writeAsAnnounced } from "./announced.ts";
+import { announce, announcedSink } from "./announced.ts";
 
 export async function source({ address, options, chunkBytes }: Job): Promise<End> {
   const channel = await Channel.sender(address, options);
@@ -16,13 +16,6 @@ export async function source({ address, options, chunkBytes }: Job): Promise<End
   };
 }
 
-export async function sink({ address, options, source, destination }: Job): Promise<End> {
-  const channel = await Channel.receiver(address, options);
-  return {
-    async pass(bytes) {
-      using memory = MappedFile.open(source, { access: "private" });
-      await writeAsAnnounced(channel, memory.bytes, bytes, destination);
-    },
-    close: () => channel.close(),
-  };
+export function sink(job: Job): Promise<End> {
+  return announcedSink(job, job.source);
 }

@@ -1,30 +1,19 @@
 /** A ring, a message for each row: `sendMany()` and `batches()`. */
 import { Channel } from "../../../src/mod.ts";
+import { wordAt } from "../../ring/numbered.ts";
 import type { RowOutput } from "../link.ts";
 import { ROW_WORDS } from "../rows.ts";
-import { RowBlock } from "./row-block.ts";
+import { gatheredOutput } from "./row-block.ts";
 
 /** Messages that are handed over in one call. */
 const MOST = 1024;
 
 export async function output(address: string): Promise<RowOutput> {
   const channel = await Channel.sender(address);
-  const block = new RowBlock(new Int32Array(MOST * ROW_WORDS));
-  const bytes = new Uint8Array(block.words.buffer);
+  const words = new Int32Array(MOST * ROW_WORDS);
+  const bytes = new Uint8Array(words.buffer);
   const rows = Array.from({ length: MOST }, (_, row) => bytes.subarray(row * 4 * ROW_WORDS, (row + 1) * 4 * ROW_WORDS));
-  const flush = async () => {
-    await channel.sendMany(rows.slice(0, block.filled / ROW_WORDS));
-    block.filled = 0;
-  };
-  return {
-    put: (sale) => block.put(sale),
-    putWords: (amount, second) => block.putWords(amount, second),
-    flush,
-    async end() {
-      await flush();
-      await channel.close();
-    },
-  };
+  return gatheredOutput(channel, words, (filled) => channel.sendMany(rows.slice(0, filled / ROW_WORDS)));
 }
 
 export async function* input(address: string): AsyncIterable<Int32Array> {
@@ -38,13 +27,4 @@ export async function* input(address: string): AsyncIterable<Int32Array> {
     }
     yield words.subarray(0, at);
   }
-}
-
-function wordAt(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at] as number) |
-    ((bytes[at + 1] as number) << 8) |
-    ((bytes[at + 2] as number) << 16) |
-    ((bytes[at + 3] as number) << 24)
-  );
 }

@@ -1,3 +1,5 @@
+import type { Channel } from "../../../src/mod.ts";
+import type { RowOutput } from "../link.ts";
 import { putRow, ROW_WORDS, type Sale } from "../rows.ts";
 
 /** Bytes of rows that go together. */
@@ -25,4 +27,30 @@ export class RowBlock {
     this.filled += ROW_WORDS;
     return this.filled === this.words.length;
   }
+}
+
+/**
+ * An output that gathers rows in memory of its own.
+ *
+ * @param send hands over so many words of it
+ */
+export function gatheredOutput(
+  channel: Channel,
+  words: Int32Array,
+  send: (filled: number) => Promise<unknown>,
+): RowOutput {
+  const block = new RowBlock(words);
+  const flush = async () => {
+    await send(block.filled);
+    block.filled = 0;
+  };
+  return {
+    put: (sale) => block.put(sale),
+    putWords: (amount, second) => block.putWords(amount, second),
+    flush,
+    async end() {
+      await flush();
+      await channel.close();
+    },
+  };
 }
