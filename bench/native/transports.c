@@ -272,8 +272,8 @@ int main(int argc, char **argv) {
     uint32_t *took = calloc(total, sizeof *took);
     if (took == NULL) fail("calloc");
     const double rate = argc > 7 ? strtod(argv[7], NULL) : 0;
-    if (rate > 0) open_loop(&there, &back, message, size, total, took, rate);
-    else closed_loop(&there, &back, message, size, total, took);
+    closed_loop(&there, &back, message, size, rate > 0 ? warm_up : total, took);
+    if (rate > 0) open_loop(&there, &back, message, size, count, took + warm_up, rate);
     FILE *file = fopen(argv[6], "wb");
     if (file == NULL || fwrite(took + warm_up, sizeof *took, count, file) != count || fclose(file) != 0) fail(argv[6]);
   } else {

@@ -40,7 +40,7 @@ export async function interleaved(
         } catch (error) {
           const { job, contender } = entry.figure;
           say(`${job}: ${contender} failed: ${(error as Error).message}`);
-          failures.set(entry, `It failed: ${(error as Error).message.split("\n")[0]}`);
+          failures.set(entry, `It failed: ${essence((error as Error).message)}`);
         }
       }
       say(`round ${round + 1} of ${rounds}: ${entries[0]?.figure.job}`);
@@ -50,6 +50,12 @@ export async function interleaved(
     const failure = failures.get(entry);
     return failure === undefined ? figureOf(entry, samples.get(entry) ?? []) : withoutSamples(entry, failure);
   });
+}
+
+/** The line of a failed process's output that tells the error, else the first. */
+function essence(message: string): string {
+  const lines = message.split("\n");
+  return lines.find((line) => /^(\w*Error|error):/.test(line)) ?? (lines[0] as string);
 }
 
 function figureOf({ figure, more, histogram }: Entry, samples: readonly number[]): Figure {

@@ -17,11 +17,14 @@ export interface LatencySetup {
   /** Messages for each second in the open loop, and for how many seconds. */
   readonly rates: readonly { readonly rate: number; readonly seconds: number }[];
   readonly only?: readonly string[] | undefined;
+  /** Round trips before those that count, at least. */
+  readonly leastWarmUp: number;
 }
 
 const SIZE = 64;
 const FULL = {
   rounds: 2,
+  leastWarmUp: 2000,
   closed: { us: 250_000, least: 3000 },
   rates: [
     { rate: 1000, seconds: 1 },
@@ -29,13 +32,18 @@ const FULL = {
     { rate: 50_000, seconds: 0.3 },
   ],
 };
-const QUICK = { rounds: 1, closed: { us: 50_000, least: 1000 }, rates: [{ rate: 10_000, seconds: 0.1 }] };
+const QUICK = {
+  rounds: 1,
+  leastWarmUp: 1000,
+  closed: { us: 50_000, least: 1000 },
+  rates: [{ rate: 10_000, seconds: 0.1 }],
+};
 const PERCENTILES = [50, 99, 99.9];
 
 export const part: Part = ({ quick, only }) => measureLatencies({ ...(quick ? QUICK : FULL), only });
 
 /** As {@link part}, of any size. */
-export async function measureLatencies({ rounds, closed, rates, only }: LatencySetup): ReturnType<Part> {
+export async function measureLatencies({ rounds, closed, rates, only, leastWarmUp }: LatencySetup): ReturnType<Part> {
   using scratch = await Scratch.make();
   const contenders = latencyContenders(scratch.native, scratch.nats).filter(
     ({ name }) => only?.some((some) => name.includes(some)) ?? true,
@@ -45,6 +53,7 @@ export async function measureLatencies({ rounds, closed, rates, only }: LatencyS
     entryFor("64 B there and back, one after the other", contender, scratch, {
       count: Math.ceil(Math.max(closed.least, Math.min(200_000, closed.us / contender.us))),
       rate: 0,
+      leastWarmUp,
     }),
   );
   const openLoops = rates.map(({ rate, seconds }) =>
@@ -52,7 +61,7 @@ export async function measureLatencies({ rounds, closed, rates, only }: LatencyS
       .filter(({ isClosedOnly }) => isClosedOnly !== true)
       .map((contender) => {
         const job = `64 B there and back, ${rate.toLocaleString("en-US")} each second`;
-        return entryFor(job, contender, scratch, { count: Math.ceil(rate * seconds), rate });
+        return entryFor(job, contender, scratch, { count: Math.ceil(rate * seconds), rate, leastWarmUp });
       }),
   );
   const jobs = [closedLoop, ...openLoops];
@@ -66,8 +75,9 @@ export async function measureLatencies({ rounds, closed, rates, only }: LatencyS
       "A message of 64 bytes goes to an echo and back. The figure is the median time of a round trip; p99 and p99.9 are the times that " +
       "1 in 100 and 1 in 1,000 exceed. One after the other: the next message goes when the reply has come, so a slow reply delays the " +
       "next message, and few are seen to be late. At a rate: each message is due at its time, whatever became of those before, and " +
-      "its time counts from when it was due, so what waits behind a slow reply counts as well. There the sender never sleeps. Who " +
-      "cannot keep up with the rate has times that grow with the length of the test.",
+      "its time counts from when it was due, so what waits behind a slow reply counts as well. There the sender goes round its event " +
+      "loop without sleeping, which takes a core, and who receives on another thread has to get in between. Who cannot keep up with " +
+      "the rate has times that grow with the length of the test.",
     bases: Object.fromEntries(jobs.map(([first]) => [first?.figure.job ?? "", BASE])),
     figures,
   };
@@ -77,7 +87,7 @@ function entryFor(
   job: string,
   contender: LatencyContender,
   scratch: Scratch,
-  { count, rate }: { count: number; rate: number },
+  { count, rate, leastWarmUp }: { count: number; rate: number; leastWarmUp: number },
 ): Entry {
   const { name, kind, runtime, note, missing } = contender;
   const histogram = new Histogram();
@@ -87,7 +97,7 @@ function entryFor(
     missing,
     async measure() {
       const target = scratch.target(contender.target);
-      const warmUp = Math.max(20, Math.ceil(count / 5));
+      const warmUp = Math.max(leastWarmUp, Math.ceil(count / 5));
       const work = { target, size: SIZE, warmUp, count, rate, samples: scratch.path() };
       const samples = await measureLatency(contender, work, scratch.native.ringTwin);
       histogram.add(samples);
