@@ -1,35 +1,31 @@
 /** `trySend()` and `tryReceive()` in loops that spin. */
-import { Channel } from "../../../src/mod.ts";
+import type { Channel } from "../../../src/mod.ts";
+import { openPair } from "../channel-pair.ts";
 import type { LatencyJob, Line } from "../job.ts";
 
-export async function connect({ target }: LatencyJob): Promise<Line> {
-  const there = await Channel.sender(target);
-  const here = await Channel.receiver(`${target}-back`);
+export async function connect(job: LatencyJob): Promise<Line> {
+  const { out, inn, close } = await openPair(job);
   let listener: (message: Uint8Array) => void = () => {};
   return {
-    send: (message) => sendSpinning(there, message),
+    send: (message) => sendSpinning(out, message),
     listen(reply) {
       listener = reply;
     },
     poll() {
-      for (let message = here.tryReceive(); message !== undefined; message = here.tryReceive()) listener(message);
+      for (let message = inn.tryReceive(); message !== undefined; message = inn.tryReceive()) listener(message);
     },
     roundTrip(message) {
-      sendSpinning(there, message);
-      return receiveSpinning(here);
+      sendSpinning(out, message);
+      return receiveSpinning(inn);
     },
-    async close() {
-      await there.close();
-      await here.close();
-    },
+    close,
   };
 }
 
-export async function echo({ target, warmUp, count }: LatencyJob): Promise<void> {
-  const here = await Channel.receiver(target);
-  const there = await Channel.sender(`${target}-back`);
-  for (let i = 0; i < warmUp + count; i++) sendSpinning(there, receiveSpinning(here));
-  await there.close();
+export async function echo(job: LatencyJob): Promise<void> {
+  const { out, inn, close } = await openPair(job);
+  for (let i = 0; i < job.warmUp + job.count; i++) sendSpinning(out, receiveSpinning(inn));
+  await close();
 }
 
 function sendSpinning(channel: Channel, message: Uint8Array): void {

@@ -1,25 +1,20 @@
 /** `await send()` and `for await` of millrace, over the address in `target`. */
-import { Channel } from "../../../src/mod.ts";
+import { openPair } from "../channel-pair.ts";
 import type { LatencyJob, Line } from "../job.ts";
 
-export async function connect({ target }: LatencyJob): Promise<Line> {
-  const there = await Channel.sender(target);
-  const here = await Channel.receiver(`${target}-back`);
+export async function connect(job: LatencyJob): Promise<Line> {
+  const { out, inn, close } = await openPair(job);
   return {
-    send: (message) => there.send(message),
+    send: (message) => out.send(message),
     async listen(reply) {
-      for await (const message of here) reply(message);
+      for await (const message of inn) reply(message);
     },
-    async close() {
-      await there.close();
-      await here.close();
-    },
+    close,
   };
 }
 
-export async function echo({ target }: LatencyJob): Promise<void> {
-  const here = await Channel.receiver(target);
-  const there = await Channel.sender(`${target}-back`);
-  for await (const message of here) await there.send(message);
-  await there.close();
+export async function echo(job: LatencyJob): Promise<void> {
+  const { out, inn, close } = await openPair(job);
+  for await (const message of inn) await out.send(message);
+  await close();
 }
