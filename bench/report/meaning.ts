@@ -18,6 +18,7 @@ export function meaning({ unit, base, rows }: JobRows): string {
   const rounds = Math.max(0, ...rows.map(({ samples }) => samples.length));
   const spread = rounds > 1 ? `median of ${rounds} rounds, range from the lowest to the highest` : "one round";
   const better = isMoreBetter(unit) ? "more is better" : "less is better";
-  const ratio = base === undefined ? "" : ` The ratio is to "${base}" of the same round, and the median of these.`;
+  const ratio =
+    base === undefined ? "" : ` The ratio in the table is to "${base}" within each round, and the median of these.`;
   return `In ${UNITS[unit] ?? unit}, ${better}; ${spread}.${ratio}`;
 }

@@ -22,13 +22,14 @@ const THOUSANDS: readonly [prefix: string, factor: number][] = [
   ["k", 1e3],
 ];
 
-/** A figure with its unit, short enough for a chart: `2.34 ms`, `1.2 M rows/s`. */
+/** A figure with its unit, short enough for a chart: `2.34 ms`, `1.2M rows/s`. */
 export function quantity(value: number, unit: string): string {
   const ns = NANOSECONDS[unit];
   if (ns !== undefined) {
     const [name, step] = TIMES.find(([, step]) => value * ns >= step) ?? ["ns", 1];
     return `${number((value * ns) / step)} ${name}`;
   }
+  if (value === 1 && unit === "copies") return "1 copy";
   const [prefix, factor] = THOUSANDS.find(([, factor]) => value >= factor && unit !== "MiB") ?? ["", 1];
-  return `${number(value / factor)} ${prefix}${unit}`;
+  return `${number(value / factor)}${prefix} ${unit}`;
 }

@@ -17,14 +17,14 @@ export interface LatencySetup {
   /** Messages for each second in the open loop, and for how many seconds. */
   readonly rates: readonly { readonly rate: number; readonly seconds: number }[];
   readonly only?: readonly string[] | undefined;
-  /** Round trips before those that count, at least. */
-  readonly leastWarmUp: number;
+  /** About how long it is warmed up. */
+  readonly warmUpUs: number;
 }
 
 const SIZE = 64;
 const FULL = {
   rounds: 2,
-  leastWarmUp: 2000,
+  warmUpUs: 100_000,
   closed: { us: 250_000, least: 3000 },
   rates: [
     { rate: 1000, seconds: 0.7 },
@@ -34,16 +34,16 @@ const FULL = {
 };
 const QUICK = {
   rounds: 1,
-  leastWarmUp: 1000,
-  closed: { us: 50_000, least: 1000 },
-  rates: [{ rate: 10_000, seconds: 0.2 }],
+  warmUpUs: 40_000,
+  closed: { us: 30_000, least: 1000 },
+  rates: [{ rate: 10_000, seconds: 0.15 }],
 };
 const PERCENTILES = [50, 99, 99.9];
 
 export const part: Part = ({ quick, only }) => measureLatencies({ ...(quick ? QUICK : FULL), only });
 
 /** As {@link part}, of any size. */
-export async function measureLatencies({ rounds, closed, rates, only, leastWarmUp }: LatencySetup): ReturnType<Part> {
+export async function measureLatencies({ rounds, closed, rates, only, warmUpUs }: LatencySetup): ReturnType<Part> {
   using scratch = await Scratch.make();
   const contenders = latencyContenders(scratch.native, scratch.nats).filter(
     ({ name }) => only?.some((some) => name.includes(some)) ?? true,
@@ -53,7 +53,7 @@ export async function measureLatencies({ rounds, closed, rates, only, leastWarmU
     entryFor("64 B there and back, one after the other", contender, scratch, {
       count: Math.ceil(Math.max(closed.least, Math.min(200_000, closed.us / contender.us))),
       rate: 0,
-      leastWarmUp,
+      warmUpUs,
     }),
   );
   const openLoops = rates.map(({ rate, seconds }) =>
@@ -61,7 +61,7 @@ export async function measureLatencies({ rounds, closed, rates, only, leastWarmU
       .filter(({ isClosedOnly }) => isClosedOnly !== true)
       .map((contender) => {
         const job = `64 B there and back, ${rate.toLocaleString("en-US")} each second`;
-        return entryFor(job, contender, scratch, { count: Math.ceil(rate * seconds), rate, leastWarmUp });
+        return entryFor(job, contender, scratch, { count: Math.ceil(rate * seconds), rate, warmUpUs });
       }),
   );
   const jobs = [closedLoop, ...openLoops];
@@ -87,7 +87,7 @@ function entryFor(
   job: string,
   contender: LatencyContender,
   scratch: Scratch,
-  { count, rate, leastWarmUp }: { count: number; rate: number; leastWarmUp: number },
+  { count, rate, warmUpUs }: { count: number; rate: number; warmUpUs: number },
 ): Entry {
   const { name, kind, runtime, note, missing } = contender;
   const histogram = new Histogram();
@@ -97,7 +97,7 @@ function entryFor(
     missing,
     async measure() {
       const target = scratch.target(contender.target);
-      const warmUp = Math.max(leastWarmUp, Math.ceil(count / 5));
+      const warmUp = Math.ceil(Math.max(count / 5, warmUpUs / contender.us));
       const work = { target, size: SIZE, warmUp, count, rate, samples: scratch.path() };
       const samples = await measureLatency(contender, work, scratch.native.ringTwin);
       histogram.add(samples);
