@@ -3,6 +3,7 @@
  * `perKiB` are nanoseconds that a message takes by experience, by which only the number of messages is chosen.
  */
 import type { RuntimeName } from "../../test/support/runtimes.ts";
+import { BASE, BOOST, NATS } from "./contender-names.ts";
 import type { NativePrograms } from "./native-programs.ts";
 import type { Figure } from "./result.ts";
 import type { Target } from "./scratch.ts";
@@ -30,9 +31,6 @@ export interface ThroughputContender {
 const QUEUE_NOTE =
   "A queue takes messages of 8 KiB at most unless the system is set otherwise, so longer ones go in pieces.";
 const THREADS_NOTE = "Two threads of one process; threads need no kernel object and no process of their own.";
-
-/** The contender that is 1 in ratio columns. */
-export const BASE = "ring, send / for await";
 
 /** All contenders, ours first. @param nats the port of a server, or why there is none */
 export function throughputContenders(
@@ -95,7 +93,7 @@ export function throughputContenders(
     { ...node, name: "ZeroMQ on Node", way: "zeromq", each: 4000, second: "when ready" },
     {
       ...node,
-      name: "NATS on Node",
+      name: NATS,
       way: "nats",
       each: 2500,
       perKiB: 3500,
@@ -107,7 +105,7 @@ export function throughputContenders(
     { ...twin, name: "C: ring, in batches of 8 KiB", each: 8, perKiB: 50, batchBytes: 8192 },
     {
       ...c,
-      name: "C++: boost spsc_queue",
+      name: BOOST,
       program: native.boostQueue === undefined ? undefined : [native.boostQueue, "receive"],
       each: 30,
       perKiB: 120,

@@ -1,5 +1,6 @@
 /** Who competes in latency. `us` is what a round trip takes by experience, by which only the number of round trips is chosen. */
 import type { RuntimeName } from "../../test/support/runtimes.ts";
+import { BASE, BOOST, NATS } from "./contender-names.ts";
 import type { NativePrograms } from "./native-programs.ts";
 import type { Figure } from "./result.ts";
 import type { Target } from "./scratch.ts";
@@ -25,9 +26,6 @@ export interface LatencyContender {
 
 const THREADS_NOTE = "Two threads of one process.";
 const SPIN_NOTE = "Both sides spin, and use a core each.";
-
-/** The contender that is 1 in ratio columns. */
-export const BASE = "ring, send / for await";
 
 /** All contenders, ours first. @param nats the port of a server, or why there is none */
 export function latencyContenders(native: NativePrograms, nats: { missing?: string }): LatencyContender[] {
@@ -64,14 +62,14 @@ export function latencyContenders(native: NativePrograms, nats: { missing?: stri
     { ...node, name: "Node stdio pipe", line: "node-stdio", echo: "child" },
     { ...node, name: "Node worker, postMessage", line: "worker-post", echo: "child", note: THREADS_NOTE },
     { ...node, name: "ZeroMQ on Node", line: "zeromq", echo: "when ready", us: 120 },
-    { ...node, name: "NATS on Node", line: "nats", echo: "when ready", us: 120, target: "nats", missing: nats.missing },
+    { ...node, name: NATS, line: "nats", echo: "when ready", us: 120, target: "nats", missing: nats.missing },
     { ...c, ...spins, ...closed, name: "C: ring, spinning", program: "ring spin", us: 0.3 },
     { ...c, ...closed, name: "C: ring, futex", program: "ring futex", us: 20 },
     {
       ...c,
       ...spins,
       ...closed,
-      name: "C++: boost spsc_queue",
+      name: BOOST,
       us: 0.3,
       program: boost === undefined ? undefined : [boost, "ping"],
       missing: boost === undefined ? native.whyNoBoost : undefined,

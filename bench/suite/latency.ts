@@ -2,8 +2,10 @@
 import { Histogram } from "../latency/histogram.ts";
 import { measureLatency } from "../latency/measure-latency.ts";
 import { buildForNode } from "./build-for-node.ts";
+import { BASE } from "./contender-names.ts";
 import { type Entry, interleaved } from "./interleaved.ts";
-import { BASE, type LatencyContender, latencyContenders } from "./latency-contenders.ts";
+import { isWanted } from "./is-wanted.ts";
+import { type LatencyContender, latencyContenders } from "./latency-contenders.ts";
 import { median } from "./median.ts";
 import type { Part } from "./result.ts";
 import { rounded } from "./rounded.ts";
@@ -44,10 +46,8 @@ export const part: Part = ({ quick, only }) => measureLatencies({ ...(quick ? QU
 
 /** As {@link part}, of any size. */
 export async function measureLatencies({ rounds, closed, rates, only, warmUpUs }: LatencySetup): ReturnType<Part> {
-  using scratch = await Scratch.make();
-  const contenders = latencyContenders(scratch.native, scratch.nats).filter(
-    ({ name }) => only?.some((some) => name.includes(some)) ?? true,
-  );
+  using scratch = await Scratch.make(only);
+  const contenders = latencyContenders(scratch.native, scratch.nats).filter(({ name }) => isWanted(name, only));
   if (contenders.some(({ runtime }) => runtime === "node26")) buildForNode();
   const closedLoop = contenders.map((contender) =>
     entryFor("64 B there and back, one after the other", contender, scratch, {

@@ -11,12 +11,19 @@ export interface NativePrograms {
 
 const sources = resolve(import.meta.dirname, "..", "native");
 
-/** Compiles the native contenders into a folder. @throws {Error} when there is no C compiler; what only C++ and boost need may be missing */
-export function compileNative(folder: string): NativePrograms {
+/**
+ * Compiles the native contenders into a folder.
+ *
+ * @param withBoost compiles the one with boost as well, which takes seconds
+ * @throws {Error} when there is no C compiler; a C++ compiler and boost may be missing
+ */
+export function compileNative(folder: string, withBoost: boolean): NativePrograms {
   const ringTwin = compile("cc", "-std=gnu11", "ring-twin.c", folder);
   const transports = compile("cc", "-std=gnu11", "transports.c", folder);
   for (const { error } of [ringTwin, transports]) if (error !== undefined) throw new Error(error);
-  const boost = compile("c++", "-std=c++17", "boost-queue.cpp", folder);
+  const boost = withBoost
+    ? compile("c++", "-std=c++17", "boost-queue.cpp", folder)
+    : { path: "", error: "It was not asked for" };
   const noHeader = boost.error?.includes("boost/lockfree");
   return {
     ringTwin: ringTwin.path,

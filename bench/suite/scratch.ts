@@ -1,5 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
+import { BOOST, NATS } from "./contender-names.ts";
+import { isWanted } from "./is-wanted.ts";
 import { compileNative, type NativePrograms } from "./native-programs.ts";
 import { type NatsServer, startNats } from "./nats-server.ts";
 import { newRingSegment } from "./ring-segment.ts";
@@ -20,11 +22,16 @@ export class Scratch {
     this.nats = nats;
   }
 
-  /** @throws {Error} when there is no C compiler */
-  static async make(): Promise<Scratch> {
+  /**
+   * @param only parts of the names of the contenders that take part, all without: what the others need is not made
+   * @throws {Error} when there is no C compiler
+   */
+  static async make(only?: readonly string[]): Promise<Scratch> {
     const folder = mkdtempSync("/dev/shm/millrace-bench-");
     try {
-      return new Scratch(folder, compileNative(folder), await startNats());
+      const native = compileNative(folder, isWanted(BOOST, only));
+      const nats = isWanted(NATS, only) ? await startNats() : { missing: "It was not asked for", stop() {} };
+      return new Scratch(folder, native, nats);
     } catch (error) {
       rmSync(folder, { recursive: true });
       throw error;

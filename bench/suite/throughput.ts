@@ -1,8 +1,10 @@
 /** Framed messages one way between two processes: what a message costs, ours beside what programs use and beside C. */
 import { measure } from "../ring/measure.ts";
 import { buildForNode } from "./build-for-node.ts";
-import { BASE, type ThroughputContender, throughputContenders } from "./contenders.ts";
+import { BASE } from "./contender-names.ts";
+import { type ThroughputContender, throughputContenders } from "./contenders.ts";
 import { type Entry, interleaved } from "./interleaved.ts";
+import { isWanted } from "./is-wanted.ts";
 import type { Part } from "./result.ts";
 import { rounded } from "./rounded.ts";
 import { Scratch } from "./scratch.ts";
@@ -25,10 +27,8 @@ export const part: Part = ({ quick, only }) => measureThroughput({ ...(quick ? Q
 
 /** As {@link part}, of any size. */
 export async function measureThroughput({ sizes, rounds, clockNs, only }: ThroughputSetup): ReturnType<Part> {
-  using scratch = await Scratch.make();
-  const contenders = throughputContenders(scratch.native, scratch.nats).filter(
-    ({ name }) => only?.some((some) => name.includes(some)) ?? true,
-  );
+  using scratch = await Scratch.make(only);
+  const contenders = throughputContenders(scratch.native, scratch.nats).filter(({ name }) => isWanted(name, only));
   if (contenders.some(({ runtime }) => runtime === "node26")) buildForNode();
   const jobs = sizes.map((size) => contenders.map((contender) => entryFor(contender, size, clockNs, scratch)));
   const figures = await interleaved(jobs, rounds, (progress) => {

@@ -54,45 +54,51 @@ for (const svg of charts) {
 document.body.dataset.seen = JSON.stringify(seen);
 </script></body>`;
 
+const COLLECT = `<script>
+onload = () => {
+  const said = Array.from(frames, (frame) => frame.document.body.dataset.seen);
+  document.body.dataset.seen = "[" + said.join() + "]";
+};
+</script>`;
+
+/** Of a desk and a phone. */
+const WIDTHS = [1000, 390];
+
 const chromium = ["chromium", "chromium-browser"].find((name) => spawnSync(name, ["--version"]).status === 0);
 
-for (const [name, width, flags] of [
-  ["on a desk", 1000, []],
-  ["on a phone", 390, []],
-  ["in the dark", 1000, ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"]],
-] as const) {
-  test(`charts and figures are there and readable ${name}`, () => {
+for (const isDark of [false, true]) {
+  test(`charts and figures are there and readable on desk and phone, ${isDark ? "dark" : "light"}`, () => {
     if (chromium === undefined) return skip("there is no chromium");
-    const { seen, rows } = open(chromium, width, flags);
-    const isDark = name === "in the dark";
-    assert.is(seen.isDark, isDark);
-    assert.is(seen.background, isDark ? "rgb(21, 24, 28)" : "rgb(252, 252, 251)");
-    assert.is(seen.charts, 3, "one of each two charts is shown");
-    assert.ok(seen.scrolls <= seen.width, `${seen.scrolls} of ${seen.width} pixels`);
-    assert.equal(seen.overlapping, []);
-    assert.ok(seen.smallest >= 10, `text of ${seen.smallest} pixels`);
-    assert.ok(seen.names.includes("a contender, whose name is about as long as a name can be"));
-    assert.ok(seen.names.includes("110 ns") && seen.names.includes("91 µs"));
-    assert.is(seen.tables, 4);
+    const { seen, rows } = open(chromium, isDark);
+    for (const [i, frame] of seen.entries()) {
+      assert.is(frame.width, WIDTHS[i]);
+      assert.is(frame.isDark, isDark);
+      assert.is(frame.background, isDark ? "rgb(21, 24, 28)" : "rgb(252, 252, 251)");
+      assert.is(frame.charts, 3, "one of each two charts is shown");
+      assert.ok(frame.scrolls <= frame.width, `${frame.scrolls} of ${frame.width} pixels`);
+      assert.equal(frame.overlapping, []);
+      assert.ok(frame.smallest >= 10, `text of ${frame.smallest} pixels`);
+      assert.ok(frame.names.includes("a contender, whose name is about as long as a name can be"));
+      assert.ok(frame.names.includes("110 ns") && frame.names.includes("91 µs"));
+      assert.is(frame.tables, 4);
+    }
     assert.ok(rows > 100, `${rows} rows of the picture differ from the row above`);
   });
 }
 
-/** Opens the page at a width. @returns what it says of itself, and how many rows of its picture differ from the one above */
-function open(browser: string, width: number, flags: readonly string[]): { seen: Seen; rows: number } {
+/** Opens the page in frames of both widths. @returns what each says of itself, and how many rows of the picture differ from the one above */
+function open(browser: string, isDark: boolean): { seen: Seen[]; rows: number } {
   const folder = mkdtempSync(join(tmpdir(), "page-"));
   try {
     const file = join(folder, "page.html");
     const picture = join(folder, "page.png");
-    const text = page(madeUpResult());
-    // a window of a browser has a least width, a frame has none
     writeFileSync(
       join(folder, "inner.html"),
-      text.replace("</body>", () => MEASURE),
+      page(madeUpResult()).replace("</body>", () => MEASURE),
     );
-    const frame = `<body style="margin:0"><iframe src="inner.html" style="border:0" width="${width}" height="900"></iframe>`;
-    const copy = "onload = () => (document.body.dataset.seen = frames[0].document.body.dataset.seen)";
-    writeFileSync(file, `<!doctype html>${frame}<script>${copy}</script></body>`);
+    // a window of a browser has a least width, a frame has none
+    const frames = WIDTHS.map((width) => `<iframe src="inner.html" width="${width}" height="900"></iframe>`).join("");
+    writeFileSync(file, `<!doctype html><body>${frames}${COLLECT}</body>`);
     const common = [
       "--headless",
       "--no-sandbox",
@@ -100,22 +106,18 @@ function open(browser: string, width: number, flags: readonly string[]): { seen:
       "--allow-file-access-from-files",
       "--hide-scrollbars",
     ];
+    const dark = isDark ? ["--force-dark-mode", "--blink-settings=preferredColorScheme=0"] : [];
     const run = (...more: string[]) => {
-      const args = [
-        ...common,
-        ...flags,
-        `--user-data-dir=${join(folder, "profile")}`,
-        "--window-size=1000,900",
-        ...more,
-      ];
-      const { status, stdout, stderr } = spawnSync(browser, [...args, `file://${file}`], { encoding: "utf8" });
+      const own = ["--disable-dev-shm-usage", `--user-data-dir=${join(folder, "profile")}`, "--window-size=1450,950"];
+      const args = [...common, ...own, ...dark, ...more, `file://${file}`];
+      const { status, stdout, stderr } = spawnSync(browser, args, { encoding: "utf8" });
       assert.is(status, 0, stderr);
       return stdout;
     };
     const said = /data-seen="([^"]*)"/.exec(run("--dump-dom"))?.[1];
     assert.ok(said, "the page said nothing of itself");
     run(`--screenshot=${picture}`);
-    const seen = JSON.parse(said.replaceAll("&quot;", '"').replaceAll("&amp;", "&")) as Seen;
+    const seen = JSON.parse(said.replaceAll("&quot;", '"').replaceAll("&amp;", "&")) as Seen[];
     return { seen, rows: rowsThatDiffer(readFileSync(picture)) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
