@@ -243,7 +243,7 @@ test("another version, a truncated segment and a header that lies about its size
     close(fd);
   };
   const breaks: [RegExp, (segment: string) => void][] = [
-    [/version .* 2/, words(4, 2)],
+    [/version .* 3/, words(4, 3)],
     [/magic/, words(0, 5)],
     [/4096 \+ 8192 bytes/, words(12, 8192)],
     [/capacity/, words(12, 2 ** 24)],
