@@ -5,6 +5,7 @@
 import type { RuntimeName } from "../../test/support/runtimes.ts";
 import type { NativePrograms } from "./native-programs.ts";
 import type { Figure } from "./result.ts";
+import type { Target } from "./scratch.ts";
 
 /** What one contender is and how `bench/ring/measure.ts` starts it. */
 export interface ThroughputContender {
@@ -18,7 +19,7 @@ export interface ThroughputContender {
   readonly program?: readonly [string, ...string[]] | undefined;
   readonly second?: "when ready" | "child";
   /** What the target is. */
-  readonly target: "ring" | "unix channel" | "path" | "segment" | "nats";
+  readonly target: Target;
   /** For the C twin: bytes that it publishes together. */
   readonly batchBytes?: number;
   /** Why it is not measured. */
