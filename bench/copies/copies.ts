@@ -10,7 +10,7 @@ import { type KernelCopies, kernelCopies, traceCommand } from "./trace.ts";
 import type { Transport } from "./transports.ts";
 
 const PIECE = 2 ** 20;
-/** Twice the largest ring, so that the pages of all buffers are there. */
+/** More than all buffers take, so that the pages of all buffers are there. */
 const WARM_UP_BYTES = 32 * PIECE;
 
 /** The files of the job and what moves them. */

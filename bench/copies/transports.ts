@@ -5,6 +5,8 @@ import type { PairSetup } from "./pair.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
+/** It fits into the cache of one processor. With 16 MiB `send` and `receive` took 1.6 times as long, in place it made no difference. */
+const RING_BYTES = 2 * MIB;
 
 /** A way to bring a file from one process to another. */
 export interface Transport {
@@ -121,7 +123,8 @@ function channelTransport(name: "pipe" | "fifo" | "sysv" | "mq" | "unix"): Trans
 
 function ring(name: string, way: string, textbook: number): Transport {
   const { chunkBytes, prepare } = transportOf("ring");
-  return { ...bun, name, kind: "millrace", way, chunkBytes, textbook, prepare };
+  const smaller = (workspace: Workspace) => ({ ...prepare(workspace), options: { capacity: RING_BYTES } });
+  return { ...bun, name, kind: "millrace", way, chunkBytes, textbook, prepare: smaller };
 }
 
 /** As the demo uses it. */

@@ -2,10 +2,11 @@ import type { Sale } from "./rows.ts";
 
 /** Where a stage puts rows. */
 export interface RowOutput {
-  /** @returns true when {@link RowOutput.flush} has to be called before the next row */
-  put(sale: Sale): boolean;
+  put(sale: Sale): void;
   /** The same of a row that is words already. */
-  putWords(amount: number, second: number): boolean;
+  putWords(amount: number, second: number): void;
+  /** {@link RowOutput.flush} has to be called before the next row. */
+  readonly full: boolean;
   flush(): Promise<void>;
   /** Flushes, and says that no more will come. */
   end(): Promise<void>;

@@ -5,6 +5,7 @@ import { interleaved } from "./interleaved.ts";
 import { median } from "./median.ts";
 import type { Figure, Part } from "./result.ts";
 import { rounded } from "./rounded.ts";
+import { sizeName } from "./size-name.ts";
 
 const MIB = 2 ** 20;
 const FULL = { bytes: 256 * MIB, countedBytes: 32 * MIB, rounds: 5 };
@@ -31,7 +32,7 @@ export interface CopiesSetup {
 export async function measureCopies(setup: CopiesSetup): ReturnType<Part> {
   const { bytes, countedBytes, rounds, only, transports = COPY_TRANSPORTS } = setup;
   const say = (text: string) => process.stderr.write(`copies: ${text}\n`);
-  const job = `file of ${rounded(bytes / MIB)} MiB`;
+  const job = `file of ${sizeName(bytes)}`;
   const readingJob = `reading the ${job}, one process`;
   using copies = new Copies(bytes, SEED);
   const moving = transports
@@ -68,7 +69,7 @@ export async function measureCopies(setup: CopiesSetup): ReturnType<Part> {
     part: "copies",
     title: "Copies",
     explanation:
-      `A file of ${rounded(bytes / MIB)} MiB on a tmpfs goes through two processes into another file, and its SHA-256 is compared. The figure is ` +
+      `A file of ${sizeName(bytes)} on a tmpfs goes through two processes into another file, and its SHA-256 is compared. The figure is ` +
       "effective copies: the time that a byte takes, divided by the time that one memcpy in C of the same file takes in the same round. " +
       "Beside it stand the copies that were counted: bytes of the system calls of both processes, from a trace, and bytes that JavaScript copied.",
     bases: { [job]: BASE, [readingJob]: BASE },

@@ -8,9 +8,10 @@ import { type Entry, interleaved } from "./interleaved.ts";
 import { median } from "./median.ts";
 import type { Part } from "./result.ts";
 import { rounded } from "./rounded.ts";
+import { sizeName } from "./size-name.ts";
 
 const MIB = 2 ** 20;
-const FULL = { bytes: 1024 * MIB, rounds: 2 };
+const FULL = { bytes: 1024 * MIB, rounds: 3 };
 const QUICK = { bytes: 64 * MIB, rounds: 2 };
 const SEED = 20_261_126;
 const BASE = "Bun stdio, a line of JSON for each row";
@@ -30,7 +31,7 @@ export interface PipelineSetup {
 export async function measurePipelines({ bytes, rounds, only }: PipelineSetup): ReturnType<Part> {
   const say = (text: string) => process.stderr.write(`pipeline: ${text}\n`);
   const chosen = PIPELINE_CONTENDERS.filter(({ name }) => only?.some((part) => name.includes(part)) ?? true);
-  const job = `${rounded(bytes / MIB)} MiB of JSON lines`;
+  const job = `${sizeName(bytes)} of JSON lines`;
   const workspace = new Workspace();
   try {
     const file = workspace.file("lines");

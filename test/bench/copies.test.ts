@@ -16,7 +16,7 @@ test(
   deadline(LIMIT, async () => {
     const only = ["pipe", "Bun stdio", "ring, send", "ring, claim", "descriptor"];
     const { figures, bases } = await measureCopies({ ...TINY, only });
-    assert.equal(Object.values(bases), ["memcpy in C"]);
+    assert.equal(Object.values(bases), ["memcpy in C", "memcpy in C"]);
     assert.equal(
       figures.map(({ contender }) => contender),
       [

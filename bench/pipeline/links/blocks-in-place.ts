@@ -8,6 +8,9 @@ export async function output(address: string): Promise<RowOutput> {
   const claim = async () => wordsOf(channel.tryClaim(BLOCK_BYTES) ?? (await channel.claim(BLOCK_BYTES)));
   const block = new RowBlock(await claim());
   return {
+    get full() {
+      return block.full;
+    },
     put: (sale) => block.put(sale),
     putWords: (amount, second) => block.putWords(amount, second),
     async flush() {

@@ -9,7 +9,6 @@ export async function output(): Promise<RowOutput> {
   let text = "";
   const put = ({ region, kind, amount }: Sale) => {
     text += `${JSON.stringify({ region, kind, amount })}\n`;
-    return text.length >= BLOCK_BYTES;
   };
   const flush = async () => {
     out.write(text);
@@ -17,6 +16,9 @@ export async function output(): Promise<RowOutput> {
     await out.flush();
   };
   return {
+    get full() {
+      return text.length >= BLOCK_BYTES;
+    },
     put,
     putWords: (amount, second) =>
       put({ amount, region: REGIONS[regionOf(second)] as string, kind: KINDS[kindOf(second)] as string }),

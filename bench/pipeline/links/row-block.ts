@@ -15,17 +15,19 @@ export class RowBlock {
     this.words = words;
   }
 
-  put(sale: Sale): boolean {
-    putRow(this.words, this.filled, sale);
-    this.filled += ROW_WORDS;
+  get full(): boolean {
     return this.filled === this.words.length;
   }
 
-  putWords(amount: number, second: number): boolean {
+  put(sale: Sale): void {
+    putRow(this.words, this.filled, sale);
+    this.filled += ROW_WORDS;
+  }
+
+  putWords(amount: number, second: number): void {
     this.words[this.filled] = amount;
     this.words[this.filled + 1] = second;
     this.filled += ROW_WORDS;
-    return this.filled === this.words.length;
   }
 }
 
@@ -45,6 +47,9 @@ export function gatheredOutput(
     block.filled = 0;
   };
   return {
+    get full() {
+      return block.full;
+    },
     put: (sale) => block.put(sale),
     putWords: (amount, second) => block.putWords(amount, second),
     flush,
