@@ -13,6 +13,7 @@
  *          +------+-------+-------------+-------------+----------+----------+--------+-------+
  *          | head | carry | messages lo | messages hi | bytes lo | bytes hi | stalls | wakes |
  *          +------+-------+-------------+-------------+----------+----------+--------+-------+
+ *     160  | oldest |   of a kept ring only; the producer writes it
  *     256  line 2, the consumer writes
  *          +------+-------+-------------+-------------+----------+----------+--------+-------+
  *          | tail | carry | messages lo | messages hi | bytes lo | bytes hi | stalls | wakes |
@@ -41,8 +42,10 @@ export const MAGIC = 0x4352_4c4d;
 export const VERSION = 1;
 /** The kind of ring: one producer, one consumer. */
 export const KIND_SPSC = 1;
-/** The other kind: one producer, any number of consumers, none of which it waits for; see `broadcast-layout.ts`. */
+/** Another kind: one producer, any number of consumers, none of which it waits for; see `broadcast-layout.ts`. */
 export const KIND_BROADCAST = 2;
+/** One producer, one consumer, and what was released stays readable until its room is needed; see {@link OLDEST_OFFSET}. */
+export const KIND_KEPT = 4;
 
 /** Header size where pages have 4,096 bytes; on machines with larger pages it is the page size. */
 export const MIN_HEADER_BYTES = 4096;
@@ -67,6 +70,11 @@ export const FROM_INDEX_TO_MESSAGES = 8;
 export const FROM_INDEX_TO_BYTES = 16;
 export const FROM_INDEX_TO_STALLS = 24;
 export const FROM_INDEX_TO_WAKES = 28;
+/**
+ * Line 1 of a kept ring: the oldest record that is still whole, at most the tail. The producer moves it on before it overwrites the first byte
+ * behind it, and only under a lock under which a consumer may set the tail back to it.
+ */
+export const OLDEST_OFFSET = 160;
 
 // Lines 3 and 4
 export const PRODUCER_WAITER_OFFSET = 384;

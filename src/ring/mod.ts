@@ -10,6 +10,7 @@ export { BroadcastConsumer, type BroadcastConsumerOptions } from "./broadcast-co
 export { BroadcastProducer, type BroadcastProducerOptions, type BroadcastWaker } from "./broadcast-producer.ts";
 export { RingConsumer, type RingConsumerOptions } from "./consumer.ts";
 export { checkRingSizes, initializeHeader, type NewRingHeader } from "./initialize-header.ts";
+export type { Keeping } from "./kept-records.ts";
 export * from "./layout.ts";
 export { observeRing, type RingEndObservation, type RingObservation } from "./observe-ring.ts";
 export { RingProducer, type RingProducerOptions } from "./producer.ts";
