@@ -1,7 +1,7 @@
 import { IpcError } from "../../errors.ts";
 import { futexWake } from "../../ffi/futex.ts";
 import { getpid } from "../../ffi/ids.ts";
-import { RingConsumer } from "../../ring/consumer.ts";
+import { RingConsumer, type RingConsumerOptions } from "../../ring/consumer.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { spinHint } from "../../wait/spin-hint.ts";
@@ -25,7 +25,7 @@ export class RingReceiver extends OneSidedLink implements Link {
 
   readonly #name: string;
   readonly #options: AttachOptions;
-  readonly #maxMessageBytes: number;
+  readonly #more: RingConsumerOptions;
   // Replaced together when the sender has put a larger ring in the place of this one
   #presence!: Presence;
   #consumer!: RingConsumer;
@@ -38,12 +38,13 @@ export class RingReceiver extends OneSidedLink implements Link {
   #ended = false;
   #open = true;
 
-  constructor(name: string, options: AttachOptions, maxMessageBytes: number) {
+  /** @param more what the consumer shall do besides */
+  constructor(name: string, options: AttachOptions, more: RingConsumerOptions) {
     super();
     this.address = options.address;
     this.#name = name;
     this.#options = options;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#more = more;
     this.#attach();
   }
 
@@ -134,8 +135,7 @@ export class RingReceiver extends OneSidedLink implements Link {
     let consumer: RingConsumer | undefined;
     const presence = attachPresence(this.#name, "receiver", this.#options, (opened) => {
       const waiter = { wake: (mode: WaitMode) => this.#wake(mode) };
-      const options = { maxMessageBytes: this.#maxMessageBytes, pid: getpid() };
-      consumer = new RingConsumer(ringMemory(opened, this.address), waiter, options);
+      consumer = new RingConsumer(ringMemory(opened, this.address), waiter, { pid: getpid(), ...this.#more });
     });
     this.#presence = presence;
     this.#consumer = consumer as RingConsumer;

@@ -2,7 +2,7 @@ import { IpcError } from "../../errors.ts";
 import { futexWake } from "../../ffi/futex.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
-import { RingProducer } from "../../ring/producer.ts";
+import { RingProducer, type RingProducerOptions } from "../../ring/producer.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { spinHint } from "../../wait/spin-hint.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
@@ -31,13 +31,17 @@ export class RingSender extends OneSidedLink implements Link {
   #wakes = 0;
   #open = true;
 
-  constructor(name: string, options: AttachOptions) {
+  /** @param more what the producer shall do besides */
+  constructor(name: string, options: AttachOptions, more?: (presence: Presence) => RingProducerOptions) {
     super();
     this.address = options.address;
     let producer: RingProducer | undefined;
     this.#presence = attachPresence(name, "sender", options, (presence) => {
       const waiter = { wake: (mode: WaitMode) => this.#wake(mode) };
-      producer = new RingProducer(ringMemory(presence, options.address), waiter, { pid: getpid() });
+      producer = new RingProducer(ringMemory(presence, options.address), waiter, {
+        pid: getpid(),
+        ...more?.(presence),
+      });
     });
     this.#producer = producer as RingProducer;
     this.#bell = new BellWaiter(this.#presence);
