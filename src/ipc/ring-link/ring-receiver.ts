@@ -6,12 +6,12 @@ import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { spinHint } from "../../wait/spin-hint.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
-import type { Direction, Link, LinkStats, Peer } from "../link.ts";
+import type { Direction, Link, LinkStats, Peer, Supports } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
 import type { Presence } from "../presence.ts";
 import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
-import { RING_SUPPORTS } from "./supports.ts";
+import { KEPT_SUPPORTS, RING_SUPPORTS } from "./supports.ts";
 
 /** How many failed tries in a row it takes to ask the kernel whether the sender still lives; a system call each. */
 const TRIES_PER_LOOK = 64;
@@ -20,7 +20,7 @@ const TRIES_PER_LOOK = 64;
 export class RingReceiver extends OneSidedLink implements Link {
   readonly address: string;
   readonly side = "receiver";
-  readonly supports = RING_SUPPORTS;
+  readonly supports: Supports;
   readonly maxMessageBytes = Number.POSITIVE_INFINITY;
 
   readonly #name: string;
@@ -42,6 +42,7 @@ export class RingReceiver extends OneSidedLink implements Link {
   constructor(name: string, options: AttachOptions, more: RingConsumerOptions) {
     super();
     this.address = options.address;
+    this.supports = options.keep === undefined ? RING_SUPPORTS : KEPT_SUPPORTS;
     this.#name = name;
     this.#options = options;
     this.#more = more;
