@@ -10,14 +10,24 @@ import type { Presence } from "../presence.ts";
  * one sector, so the disk has a ring that is right at every moment.
  */
 export class FileStorage implements Keeping {
-  readonly #presence: Presence;
+  readonly #presence: Pick<Presence, "capacity" | "exclusively" | "region">;
   readonly #syncs: boolean;
+  readonly #write: (address: number, length: number) => void;
   readonly #page = pageSize();
   #changed = false;
 
-  constructor(presence: Presence, syncs: boolean) {
+  /**
+   * @param syncs whether each message has to be on the disk
+   * @param write writes whole pages, given by their native address, to the disk
+   */
+  constructor(
+    presence: Pick<Presence, "capacity" | "exclusively" | "region">,
+    syncs: boolean,
+    write = (address: number, length: number) => msync(address, length, MS_SYNC),
+  ) {
     this.#presence = presence;
     this.#syncs = syncs;
+    this.#write = write;
   }
 
   exclusively<Result>(body: () => Result): Result {
@@ -46,6 +56,6 @@ export class FileStorage implements Keeping {
   #sync(from: number, to: number): void {
     const { arena, offset } = this.#presence.region;
     const start = from - (from % this.#page);
-    msync(arena.address + offset + start, to - start, MS_SYNC);
+    this.#write(arena.address + offset + start, to - start);
   }
 }
