@@ -303,6 +303,22 @@ test("it is nobody's to collect: neither the end of the process nor gc takes it 
   assert.equal(await receiveAll(address), ["a"]);
 });
 
+test("it is listed while somebody has it open, and can be removed by its path then", async () => {
+  const address = await left(["a", "b"]);
+  const path = pathOf(address);
+  const find = () => objects.list({ kinds: ["ring"] }).find(({ name }) => name === path);
+  assert.is(find(), undefined);
+  const receiver = await Channel.receiver(address);
+  const found = find();
+  assert.equal(found?.holders, [process.pid]);
+  assert.equal(found?.backlog, { messages: undefined, bytes: 32 });
+  assert.equal([found?.stale, found?.notes], [false, ["in a file, and stays when nobody has it open"]]);
+  await failsWith("IPC_BUSY", () => objects.remove({ kind: "ring", name: path }), /process \d+ uses it/);
+  assert.is(objects.remove({ kind: "ring", name: path }, { force: true }).name, path);
+  assert.not(existsSync(path));
+  await receiver.close();
+});
+
 test("what a maker left that was killed goes, what only looks like it stays", async () => {
   const own = join(folder, `.millrace-tmp-${2 ** 22 + 1}-0123456789ab`);
   const others = [`.millrace-tmp-${2 ** 22 + 1}-mine`, ".tmp-12345-0123456789ab", ".millrace-tmp-x"];
