@@ -335,6 +335,10 @@ test("no window of the arena is lost", () => {
 leakCheck(test, async () => {
   const address = await left(["a"]);
   await receiveAll(address);
+  // what waits for the event loop
+  await using waiting = await Channel.receiver(address);
+  await failsWith("IPC_TIMEOUT", waiting.receive({ timeout: 1 }));
+  await failsWith("IPC_TIMEOUT", () => waiting.receiveSync({ timeout: 1 }));
 });
 
 test.run();
