@@ -239,12 +239,12 @@ export class Presence {
     try {
       const peer = this.peerState();
       const live = this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE;
-      if (this.#keep !== undefined) this.#keep.leave?.(this.region);
-      else if (live && peer !== "attached" && finished(peer)) {
+      if (this.#keep === undefined && live && peer !== "attached" && finished(peer)) {
         last?.();
         removeObject(this.#path, this.#words, this.#header);
       }
       if (peer === "attached") this.ringPeer();
+      this.#keep?.leave?.(this.region);
     } finally {
       this.region.close();
       close(this.#bell);

@@ -1,7 +1,7 @@
 // runtimes: bun - it starts the other runtimes itself
 // timeout: 180s
 /* Rings in files between processes that do not live at the same time, or that are killed. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,6 +10,7 @@ import * as assert from "uvu/assert";
 import { Channel } from "../../src/ipc/channel.ts";
 import { deadline } from "../support/deadline.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { compileNative } from "../support/native-program.ts";
 import { type PeerProcess, startPeer } from "../support/peer-process.ts";
 import type { RuntimeName } from "../support/runtimes.ts";
 import { PEER } from "./contract/by-name.ts";
@@ -36,6 +37,28 @@ for (const writer of RUNTIMES) {
       for (const reader of RUNTIMES) {
         await runs(startPeer(reader, PEER, ["receiver", address, '{"from":"oldest"}', ...receives]), receives);
       }
+    }),
+  );
+}
+
+for (const [what, said] of [
+  ["exchange", [/^IPC_EXISTS Cannot make file:.* larger for its sender: .*EINVAL.* Open the sender before/, /^done$/]],
+  ["fifo", [/^IPC_PERMISSION .*on a file system that has FIFOs: .*EPERM/]],
+  ["disk", [/^EIO EIO: .*msync/, /^done$/]],
+] as const) {
+  test(
+    `what a file system cannot do is an error that says so, and harms nobody: ${what}`,
+    deadline(30_000, async () => {
+      const own = join(folder, `refused-${what}`);
+      mkdirSync(own);
+      const peer = startPeer("bun", "test/ipc/peers/file-refused.ts", [what, own, compileNative("system-calls")]);
+      const { lines } = await peer.exit();
+      assert.is(lines.length, said.length, lines.join("\n"));
+      lines.forEach((line, i) => {
+        assert.match(line, said[i] as RegExp);
+      });
+      // and nothing is left that was begun
+      assert.equal(readdirSync(own), what === "fifo" ? [] : [what]);
     }),
   );
 }
