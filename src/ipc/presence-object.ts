@@ -82,9 +82,10 @@ export function removeObject(path: string, words: Int32Array, header: number): v
 /** Removes what processes left that died while they made or removed an object. */
 export function sweepTemporaries(directory: string): void {
   const prefix = temporaryPrefix(directory);
+  const ours = prefix === TEMPORARY ? /^(\d+)-/ : /^(\d+)-[0-9a-f]{12}$/;
   for (const entry of readdirSync(directory)) {
-    const [, pid] = entry.startsWith(prefix) ? (/^(\d+)-[0-9a-f]{12}$/.exec(entry.slice(prefix.length)) ?? []) : [];
-    const maker = Number(pid);
+    if (!entry.startsWith(prefix)) continue;
+    const maker = Number(ours.exec(entry.slice(prefix.length))?.[1]);
     if (maker > 0 && !isAlive(maker)) rmSync(join(directory, basename(entry)), { recursive: true, force: true });
   }
 }
@@ -98,7 +99,9 @@ function isAlive(pid: number): boolean {
   }
 }
 
+const TEMPORARY = ".tmp-";
+
 /** In a folder of the user's, where other programs' temporary files may lie, the name says whose they are. */
 function temporaryPrefix(directory: string): string {
-  return directory === objectDirectoryPath() ? ".tmp-" : ".millrace-tmp-";
+  return directory === objectDirectoryPath() ? TEMPORARY : ".millrace-tmp-";
 }
