@@ -11,6 +11,7 @@ export { BroadcastProducer, type BroadcastProducerOptions, type BroadcastWaker }
 export { RingConsumer, type RingConsumerOptions } from "./consumer.ts";
 export { type Copier, ViewCopier } from "./copier.ts";
 export { checkRingSizes, initializeHeader, type NewRingHeader } from "./initialize-header.ts";
+export type { Keeping } from "./kept-records.ts";
 export * from "./layout.ts";
 export { observeRing, type RingEndObservation, type RingObservation } from "./observe-ring.ts";
 export { RingProducer, type RingProducerOptions } from "./producer.ts";
