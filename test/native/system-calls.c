@@ -54,6 +54,7 @@ static const struct {
     CALL(pipe2),
     CALL(poll),
     CALL(ppoll),
+    CALL(renameat2),
     CALL(semctl),
     CALL(semget),
     CALL(semop),
