@@ -90,7 +90,7 @@ test(
     await writer.send(bytes("one way"));
     assert.is(writer.attributes().bytes, 7);
     assert.is(text((await reader.receive()).data), "one way");
-    await failsWith("TypeError", () => PosixMessageQueue.open(queue.name, { mode: "r" as "read" }), /mode.*is r/);
+    await failsWith("TypeError", () => PosixMessageQueue.open(queue.name, { mode: "r" as "read" }), /mode.*is "r"/);
   }),
 );
 
