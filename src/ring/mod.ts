@@ -9,6 +9,7 @@ export { allocateRing } from "./allocate-ring.ts";
 export { BroadcastConsumer, type BroadcastConsumerOptions } from "./broadcast-consumer.ts";
 export { BroadcastProducer, type BroadcastProducerOptions, type BroadcastWaker } from "./broadcast-producer.ts";
 export { RingConsumer, type RingConsumerOptions } from "./consumer.ts";
+export { type Copier, ViewCopier } from "./copier.ts";
 export { checkRingSizes, initializeHeader, type NewRingHeader } from "./initialize-header.ts";
 export type { Keeping } from "./kept-records.ts";
 export * from "./layout.ts";

@@ -24,7 +24,7 @@ const VALUES = [
 ].concat([2 ** 28, 0x7ffffff0, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffff8, 0xffffffff]);
 const STEPS = [1, -1, 8, 16, -16, CAPACITY, -CAPACITY];
 /** Words that are in use: magic to creator pid, and the first words of each line; and one of the reserved ones. */
-const HEADER_WORDS = Array.from({ length: 8 * 9 }, (_, i) => Math.floor(i / 9) * 128 + (i % 9) * 4).concat(1024);
+const HEADER_WORDS = Array.from({ length: 10 * 9 }, (_, i) => Math.floor(i / 9) * 128 + (i % 9) * 4).concat(1280);
 /** head, the oldest of a kept ring, tail, both waiter words, both states. */
 const LIVELY_WORDS = [128, 160, 256, 384, 512, 640, 768];
 const ALLOWED = ["IPC_CORRUPT", "IPC_TOO_LARGE", "IPC_CLOSED"];

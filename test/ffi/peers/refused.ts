@@ -27,6 +27,7 @@ const rows: Row[] = [
   ["eventfd2", "ENFILE ENODEV ENOMEM", { eventfd: () => c.eventfd() }],
   ["pipe2", "ENFILE", { pipe2: () => c.pipe2() }],
   ["dup3", "EBUSY", { dup3: () => c.dup3(0, 1) }],
+  ["fallocate", "EIO ETXTBSY", { fallocate: () => c.fallocate(-1, 0, 0, 1) }],
   ["ftruncate", "EIO", { ftruncate: () => c.ftruncate(-1, 0) }],
   ["inotify_init1", "ENFILE ENOMEM", { inotifyInit1: () => c.inotifyInit1() }],
   ["inotify_add_watch", "ENOMEM", { inotifyAddWatch: () => c.inotifyAddWatch(-1, "/", c.IN_CREATE) }],
@@ -43,6 +44,7 @@ const rows: Row[] = [
   ["mq_notify", "ENOMEM", { mqNotify: () => c.mqNotify(-1, "none") }],
   ["msgget", "ENOMEM", { msgget: () => c.msgget(c.IPC_PRIVATE, 0) }],
   ["msgsnd", "ENOMEM", { msgsnd: () => c.msgsnd(queue, message, 1, 0) }],
+  ["msgrcv", "ENOSYS", { msgrcv: () => c.msgrcv(-1, message, 1, 0, c.MSG_COPY) }],
   [
     "msgctl",
     "EIDRM",
@@ -50,6 +52,7 @@ const rows: Row[] = [
       msgctlStat: () => c.msgctlStat(queue),
       msgctlSet: () => c.msgctlSet(queue, {}),
       msgctlRemove: () => c.msgctlRemove(-1),
+      msgctlStatIndex: () => c.msgctlStatIndex(0),
     },
   ],
   ["semget", "ENOMEM", { semget: () => c.semget(c.IPC_PRIVATE, 1, 0) }],
