@@ -12,6 +12,7 @@ import { printComparison } from "./compare/print-comparison.ts";
 import { buildForNode } from "./suite/build-for-node.ts";
 import { commitOf } from "./suite/commit-of.ts";
 import { median } from "./suite/median.ts";
+import { partNamed } from "./suite/part-named.ts";
 import type { PartName } from "./suite/result.ts";
 import { runPart } from "./suite/start-part.ts";
 
@@ -27,7 +28,7 @@ const { values, positionals } = parseArgs({
 const [ref] = positionals;
 if (ref === undefined) throw new TypeError("Compare with which commit? npm run bench:compare -- REF");
 const rounds = Number(values.rounds);
-const parts = values.only.split(",") as PartName[];
+const parts = values.only.split(",").map(partNamed);
 const found = new Map<string, Comparison>();
 const checkout = checkOut(ref);
 try {

@@ -8,11 +8,10 @@ import { parseArgs } from "node:util";
 import { buildForNode } from "./suite/build-for-node.ts";
 import { commitOf } from "./suite/commit-of.ts";
 import { machine, runtimes } from "./suite/machine.ts";
+import { PARTS, partNamed } from "./suite/part-named.ts";
 import { printPart } from "./suite/print-part.ts";
-import type { PartName, PartResult, SuiteResult } from "./suite/result.ts";
+import type { PartResult, SuiteResult } from "./suite/result.ts";
 import { runPart } from "./suite/start-part.ts";
-
-const PARTS: readonly PartName[] = ["copies", "throughput", "latency", "pipeline", "costs"];
 
 const { values } = parseArgs({
   options: {
@@ -22,11 +21,7 @@ const { values } = parseArgs({
     json: { type: "string" },
   },
 });
-const chosen = (values.only?.split(",") ?? PARTS).map((name) => {
-  const known = PARTS.find((part) => part === name);
-  if (known === undefined) throw new RangeError(`No part ${name}: ${PARTS.join(", ")} would be right`);
-  return known;
-});
+const chosen = values.only?.split(",").map(partNamed) ?? PARTS;
 
 const started = performance.now();
 buildForNode();

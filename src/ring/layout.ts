@@ -9,7 +9,7 @@
  *          +-------+---------+--------------+----------+------+-------+-------------+----------+
  *          | magic | version | header bytes | capacity | kind | flags | creator pid | reserved |
  *          +-------+---------+--------------+----------+------+-------+-------------+----------+
- *     128  line 1  | head |   the producer writes it
+ *     128  line 1  | head | ... | 160: oldest, of a kept ring only |   the producer writes it
  *     256  line 2  | tail |   the consumer writes it
  *     384  line 3  | producer's waiter |   the producer sets it, the consumer clears it and wakes the producer
  *     512  line 4  | consumer's waiter |   the consumer sets it, the producer clears it and wakes the consumer
@@ -40,8 +40,10 @@ export const MAGIC = 0x4352_4c4d;
 export const VERSION = 2;
 /** The kind of ring: one producer, one consumer. */
 export const KIND_SPSC = 1;
-/** The other kind: one producer, any number of consumers, none of which it waits for; see `broadcast-layout.ts`. */
+/** Another kind: one producer, any number of consumers, none of which it waits for; see `broadcast-layout.ts`. */
 export const KIND_BROADCAST = 2;
+/** One producer, one consumer, and what was released stays readable until its room is needed; see {@link OLDEST_OFFSET}. */
+export const KIND_KEPT = 4;
 
 /** Header size where pages have 4,096 bytes; on machines with larger pages it is the page size. */
 export const MIN_HEADER_BYTES = 4096;
@@ -67,6 +69,11 @@ export const FROM_INDEX_TO_MESSAGES: number = 896 + 8;
 export const FROM_INDEX_TO_BYTES: number = 896 + 16;
 export const FROM_INDEX_TO_STALLS: number = 896 + 24;
 export const FROM_INDEX_TO_WAKES: number = 896 + 28;
+/**
+ * Line 1 of a kept ring: the oldest record that is still whole, at most the tail. The producer moves it on before it overwrites the first byte
+ * behind it, and only under a lock under which a consumer may set the tail back to it.
+ */
+export const OLDEST_OFFSET = 160;
 
 // Lines 3 and 4
 export const PRODUCER_WAITER_OFFSET = 384;

@@ -33,7 +33,7 @@ function family(kind: ObjectKind, records: Parameters<typeof pathObjects>[1], sc
   if (kind === "sysv-sem") return sysvArrays();
   if (kind === "posix-shm" || kind === "posix-sem") return posixFiles(kind, scan);
   if (kind === "posix-mq") return posixQueues(records, scan);
-  if (kind === "ring") return rings();
+  if (kind === "ring") return rings(scan);
   return pathObjects(kind, records, scan);
 }
 
