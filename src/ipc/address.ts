@@ -11,6 +11,7 @@ export type ParsedAddress =
   | BroadcastAddress
   | PipeAddress
   | FifoAddress
+  | FileAddress
   | SysvAddress
   | MqAddress
   | UnixAddress
@@ -40,6 +41,13 @@ export interface PipeAddress {
 /** `fifo:PATH`; a relative path counts from the current directory and is absolute from here on */
 export interface FifoAddress {
   readonly scheme: "fifo";
+  readonly text: string;
+  readonly path: string;
+}
+
+/** `file:PATH`; likewise absolute */
+export interface FileAddress {
+  readonly scheme: "file";
   readonly text: string;
   readonly path: string;
 }
@@ -95,6 +103,7 @@ const PARSERS: { readonly [S in Scheme]: Parser<Extract<ParsedAddress, { scheme:
   },
   pipe: { form: "pipe:FD", parse: parsePipe },
   fifo: { form: "fifo:/PATH", parse: parseFifo },
+  file: { form: "file:/PATH", parse: parseFile },
   sysv: { form: "sysv:KEY", parse: parseSysv },
   mq: { form: "mq:/NAME", parse: parseMq },
   unix: { form: "unix:/PATH", parse: parseUnix },
@@ -147,9 +156,9 @@ function isScheme(text: string): text is Scheme {
 
 function parseBareName(address: string): ParsedAddress {
   if (address.includes("/")) {
-    const [fifo, unix] = [quote(`fifo:${address}`), quote(`unix:${address}`)];
+    const [fifo, unix, file] = [quote(`fifo:${address}`), quote(`unix:${address}`), quote(`file:${address}`)];
     throw new RangeError(
-      `${quote(address)} is not an address: for a named pipe write ${fifo}, for a unix socket ${unix}`,
+      `${quote(address)} is not an address: for a named pipe write ${fifo}, for a unix socket ${unix}, for a ring that stays ${file}`,
     );
   }
   return PARSERS[DEFAULT_SCHEME].parse(address);
@@ -198,6 +207,11 @@ function parsePipe(rest: string): PipeAddress {
 function parseFifo(rest: string): FifoAddress {
   const path = checkedPath("fifo:", rest);
   return { scheme: "fifo", text: `fifo:${path}`, path };
+}
+
+function parseFile(rest: string): FileAddress {
+  const path = checkedPath("file:", rest);
+  return { scheme: "file", text: `file:${path}`, path };
 }
 
 function parseSysv(rest: string): SysvAddress {

@@ -240,8 +240,20 @@ export class PosixMessageQueue implements Disposable {
     checkWaitOptions(options);
     this.#checkOpen("notified()");
     this.#refuseAborted("notified()", options);
-    const attempt = () => (pollOne(this.#queue.fd, POLLIN, 0) === 0 ? WAIT : undefined);
+    const attempt = () => this.#notice();
     if (attempt() === WAIT) await this.#notifying.wait({ call: "notified()", attempt }, options);
+  }
+
+  /**
+   * As `notified()`, blocking the thread. What `attributes().messages` says is the form that never waits.
+   *
+   * @throws {IpcError} `IPC_TIMEOUT`, `IPC_CLOSED`
+   */
+  notifiedSync(options: { timeout?: number } = {}): void {
+    checkSyncOptions(options);
+    this.#checkOpen("notifiedSync()");
+    const attempt = () => this.#notice();
+    if (attempt() === WAIT) this.#notifying.waitSync({ call: "notifiedSync()", attempt }, options.timeout);
   }
 
   /** Asks the kernel about the queue. */
@@ -303,6 +315,10 @@ export class PosixMessageQueue implements Disposable {
     const message = this.#queue.tryReceive(this.#room);
     if (message === undefined) return WAIT;
     return { data: this.#room.slice(0, message.length), priority: message.priority };
+  }
+
+  #notice(): undefined | typeof WAIT {
+    return pollOne(this.#queue.fd, POLLIN, 0) === 0 ? WAIT : undefined;
   }
 
   #checkReading(call: string): void {

@@ -15,6 +15,7 @@ const ADAPTERS: { readonly [S in Scheme]: () => Promise<Adapter<Extract<ParsedAd
   ring: () => import("./adapters/ring.ts"),
   broadcast: () => import("./adapters/broadcast.ts"),
   pipe: () => import("./adapters/pipe.ts"),
+  file: () => import("./adapters/file.ts"),
   fifo: () => import("./adapters/fifo.ts"),
   sysv: () => import("./adapters/sysv.ts"),
   mq: () => import("./adapters/mq.ts"),

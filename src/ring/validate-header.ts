@@ -5,6 +5,7 @@ import {
   FLAGS_OFFSET,
   HEADER_BYTES_OFFSET,
   KIND_BROADCAST,
+  KIND_KEPT,
   KIND_OFFSET,
   KIND_SPSC,
   MAGIC,
@@ -19,9 +20,13 @@ import {
 import type { RingHeaderMemory } from "./ring-memory.ts";
 
 /** One of the kinds of ring. */
-export type RingKind = typeof KIND_SPSC | typeof KIND_BROADCAST;
+export type RingKind = typeof KIND_SPSC | typeof KIND_BROADCAST | typeof KIND_KEPT;
 
-const KIND_NAMES: Readonly<Record<RingKind, string>> = { [KIND_SPSC]: "SPSC", [KIND_BROADCAST]: "broadcast" };
+const KIND_NAMES: Readonly<Record<RingKind, string>> = {
+  [KIND_SPSC]: "SPSC",
+  [KIND_BROADCAST]: "broadcast",
+  [KIND_KEPT]: "kept",
+};
 
 /** The constants of a ring, found to be right. */
 export interface RingHeader {

@@ -4,10 +4,11 @@ import { IpcError } from "../errors.ts";
 import { IPC_CREAT, IPC_EXCL, IPC_NOWAIT, IPC_PRIVATE } from "../ffi/abi/current.ts";
 import { INTERRUPTED } from "../ffi/results.ts";
 import { semctlRemove, semctlSetAll, semctlStat, semget, semop } from "../ffi/sem.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { type Ownership, own } from "../objects/own.ts";
 import { type SysvKey, sysvKey } from "../objects/sysv-key.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
-import { checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
+import { checkSyncOptions, checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
 import { checkCreateOptions } from "./check-create-options.ts";
 import { checkSysvValues } from "./check-sysv-values.ts";
 
@@ -126,19 +127,48 @@ export async function openOrCreateSysvArray(
   checkSysvValues(values);
   checkCreateOptions(options);
   checkWaitOptions(options);
-  const { timeout = LONGEST_SETUP, signal } = options;
-  const limit = new TimeLimit(
-    `openOrCreate() of ${nameOf(key)}, which another process made and has not set yet (if it died, remove them with ipcrm)`,
-    signal === undefined ? { timeout } : { timeout, signal },
-  );
+  const { signal } = options;
+  const limit = setupLimit(key, options);
   limit.throwIfAborted();
-  for (let pause = 1; ; pause = Math.min(2 * pause, 20)) {
+  for (let pause = 1; ; pause = longer(pause)) {
     const found = findOrMake(key, values, options);
     if (found !== undefined) return found;
     limit.throwIfOver();
     // the kernel tells nobody that sem_otime was set; it takes microseconds unless that process is stopped
     await sleep(Math.min(pause, limit.left()?.timeout ?? pause), undefined, signal && { signal }).catch(() => {});
   }
+}
+
+/** As {@link openOrCreateSysvArray}, and blocks the thread. */
+export function openOrCreateSysvArraySync(
+  key: SysvKey,
+  values: readonly number[],
+  options: SysvArrayOptions & WaitOptions,
+): SysvArrayOrigin {
+  checkSysvValues(values);
+  checkCreateOptions(options);
+  checkSyncOptions(options);
+  const limit = setupLimit(key, options);
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  for (let pause = 1; ; pause = longer(pause)) {
+    const found = findOrMake(key, values, options);
+    if (found !== undefined) return found;
+    limit.throwIfOver();
+    beforeBlocking();
+    Atomics.wait(never, 0, 0, Math.min(pause, limit.left()?.timeout ?? pause));
+  }
+}
+
+function setupLimit(key: SysvKey, { timeout = LONGEST_SETUP, signal }: WaitOptions): TimeLimit {
+  return new TimeLimit(
+    `openOrCreate() of ${nameOf(key)}, which another process made and has not set yet (if it died, remove them with ipcrm)`,
+    signal === undefined ? { timeout } : { timeout, signal },
+  );
+}
+
+/** The next pause between two looks, in milliseconds. */
+function longer(pause: number): number {
+  return Math.min(2 * pause, 20);
 }
 
 /** @returns `undefined` while an array is there that has no values yet, or when it went meanwhile */

@@ -32,6 +32,7 @@ import {
   createSysvArray,
   isGone,
   openOrCreateSysvArray,
+  openOrCreateSysvArraySync,
   openSysvArray,
   removeSysvArray,
   removeSysvArrayById,
@@ -134,6 +135,20 @@ export class SysvSemaphoreArray {
   }
 
   /**
+   * As {@link SysvSemaphoreArray.openOrCreate}, but blocks the thread.
+   *
+   * @param options `timeout` in milliseconds, 1000 unless told otherwise
+   * @throws as {@link SysvSemaphoreArray.openOrCreate}
+   */
+  static openOrCreateSync(
+    key: SysvKey,
+    values: readonly number[],
+    options: SysvArrayOptions & Omit<WaitOptions, "signal"> = {},
+  ): SysvSemaphoreArray {
+    return new SysvSemaphoreArray(openOrCreateSysvArraySync(key, values, options));
+  }
+
+  /**
    * The array of an id, for example one of `IPC_PRIVATE` that a parent process made.
    *
    * @throws {IpcError} `IPC_NOT_FOUND`, `IPC_PERMISSION`
@@ -224,6 +239,21 @@ export class SysvSemaphoreArray {
   /** Subtracts one from a semaphore, as soon as it is not 0. @throws as {@link SysvSemaphoreArray.operate} */
   wait(num: number, options: WaitOptions & { readonly undo?: boolean } = {}): Promise<void> {
     return this.operate([{ num, op: -1, undo: options?.undo === true }], options);
+  }
+
+  /**
+   * Subtracts one from a semaphore, if it is not 0 now.
+   *
+   * @returns whether it did
+   * @throws as {@link SysvSemaphoreArray.operate}
+   */
+  tryWait(num: number, { undo = false }: { readonly undo?: boolean } = {}): boolean {
+    return this.tryOperate([{ num, op: -1, undo }]);
+  }
+
+  /** As {@link SysvSemaphoreArray.wait}, but blocks the thread. @throws as {@link SysvSemaphoreArray.operate} */
+  waitSync(num: number, options: Omit<WaitOptions, "signal"> & { readonly undo?: boolean } = {}): void {
+    this.operateSync([{ num, op: -1, undo: options?.undo === true }], options);
   }
 
   /** Adds one to a semaphore. @throws as {@link SysvSemaphoreArray.operate} */

@@ -162,9 +162,11 @@ test(
     const notified = [queue.notified(), queue.notified(), other.notified()];
     assert.ok(await isPending(Promise.race(notified)));
     await failsWith("IPC_TIMEOUT", queue.notified({ timeout: 5 }));
+    await failsWith("IPC_TIMEOUT", () => queue.notifiedSync({ timeout: 5 }), /^notifiedSync\(\) on message queue/);
     await other.send(bytes("news"));
     await Promise.all(notified);
     await queue.notified({ timeout: 0 });
+    queue.notifiedSync({ timeout: 0 });
     assert.is(text(queue.tryReceive()?.data), "news");
     const controller = new AbortController();
     const waits = queue.notified({ signal: controller.signal });

@@ -34,7 +34,7 @@ export async function open(address: RingAddress, side: Side, options: ChannelOpt
   };
   const name = objectName(address);
   if (side === "sender") return new RingSender(name, attach);
-  return new RingReceiver(name, attach, options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  return new RingReceiver(name, attach, { maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES });
 }
 
 /**

@@ -42,7 +42,7 @@ function family(
   if (kind === "sysv-sem") return sysvArrays();
   if (kind === "posix-shm" || kind === "posix-sem") return posixFiles(kind, scan);
   if (kind === "posix-mq") return posixQueues(records, scan, wanted);
-  if (kind === "ring") return rings();
+  if (kind === "ring") return rings(scan);
   return pathObjects(kind, records, scan);
 }
 

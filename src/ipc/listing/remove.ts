@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import { O_NOFOLLOW, O_RDWR } from "../../ffi/abi/current.ts";
@@ -13,7 +13,7 @@ import { shmctlRemove } from "../../ffi/shm.ts";
 import { objectDirectory } from "../../objects/object-directory.ts";
 import type { ObjectKind } from "../../objects/own.ts";
 import { waitForLock } from "../../objects/wait-for-lock.ts";
-import { KIND_BROADCAST, KIND_SPSC } from "../../ring/layout.ts";
+import { KIND_BROADCAST, KIND_KEPT, KIND_SPSC } from "../../ring/layout.ts";
 import { mapSegment } from "../map-segment.ts";
 import { removeObject, SEGMENT_FILE, SETUP_BYTE } from "../presence-object.ts";
 import { removePresence } from "../remove-presence.ts";
@@ -31,7 +31,8 @@ export interface RemoveOptions {
 /**
  * Removes an object, whoever made it, if the system allows that.
  *
- * @param target its kind and name as `objects.list` gives them. A System V object may also be named by its key, as `0x` and hexadecimal digits
+ * @param target its kind and name as `objects.list` gives them. A System V object may also be named by its key, as `0x` and hexadecimal digits. A
+ *   ring in a file that nobody has open is not listed: `Channel.remove` removes it
  * @returns what was removed
  * @throws {TypeError} there is no such kind
  * @throws {IpcError} `IPC_BUSY` somebody uses it, or may use it; `force` removes it all the same. `IPC_NOT_FOUND`, `IPC_PERMISSION`
@@ -102,8 +103,9 @@ function removeFound({ kind, name, recordName, path }: ListedObject, force: bool
 
 function removeRing(path: string, force: boolean): boolean {
   const name = path.slice(objectDirectory().length + 1);
-  const kind = name.endsWith(BROADCAST_SUFFIX) ? KIND_BROADCAST : KIND_SPSC;
-  if (!force) return removePresence(name, name, kind);
+  const isInFile = dirname(path) !== objectDirectory();
+  const kind = isInFile ? KIND_KEPT : name.endsWith(BROADCAST_SUFFIX) ? KIND_BROADCAST : KIND_SPSC;
+  if (!force) return removePresence(isInFile ? path : name, name, kind);
   const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
   try {
     waitForLock(segment, "write", SETUP_BYTE, 1);
