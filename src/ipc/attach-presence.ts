@@ -174,17 +174,19 @@ function openSegment(path: string, address: string, shape: ObjectShape): number 
   return undefined;
 }
 
-/** Closes and refuses a segment that is not a file of this user, in a directory that is not a link. */
+/** Closes and refuses a segment that is not a file of this user, in a directory of this user's that is not a link. */
 function checkSegment(segment: number, path: string, address: string): void {
   const { mode, uid } = fstat(segment);
   const user = geteuid();
-  if ((mode & S_IFMT) === S_IFREG && uid === user && !lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
-    return;
+  const folder = lstatSync(path, { throwIfNoEntry: false });
+  const owner = uid === user ? (folder?.uid ?? user) : uid;
+  if ((mode & S_IFMT) === S_IFREG && owner === user && !folder?.isSymbolicLink()) return;
   close(segment);
-  if (uid === user) throw foreign(path, address, undefined);
+  if (owner === user) throw foreign(path, address, undefined);
+  const what = uid === user ? `the folder ${path}` : `its segment in ${path}`;
   throw new IpcError(
     "IPC_PERMISSION",
-    `Cannot open ${address}: its segment in ${path} belongs to user ${uid}, not to ${user}. Remove it, or use another name`,
+    `Cannot open ${address}: ${what} belongs to user ${owner}, not to ${user}. Remove it, or use another name`,
   );
 }
 

@@ -12,7 +12,6 @@
 import { existsSync } from "node:fs";
 import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
-import { pageSize } from "../../ffi/sysconf.ts";
 import { KIND_KEPT } from "../../ring/layout.ts";
 import type { FileAddress } from "../address.ts";
 import type { AttachOptions } from "../attach-presence.ts";
@@ -25,6 +24,7 @@ import { DEFAULT_CAPACITY, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MODE } from "../re
 import { removePresence } from "../remove-presence.ts";
 import { RingReceiver } from "../ring-link/ring-receiver.ts";
 import { RingSender } from "../ring-link/ring-sender.ts";
+import { roundCapacity } from "../round-capacity.ts";
 
 /**
  * Opens one end of a ring in a file, which is made when there is none.
@@ -74,10 +74,3 @@ export async function remove({ text, path }: FileAddress): Promise<boolean> {
 }
 
 const STARTS = { tail: "tail", oldest: "oldest", now: "head" } as const;
-
-/** The next power of two that is whole pages. */
-function roundCapacity(bytes: number): number {
-  let capacity = pageSize();
-  while (capacity < bytes) capacity *= 2;
-  return capacity;
-}

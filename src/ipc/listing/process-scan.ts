@@ -53,9 +53,10 @@ export function scanProcesses(): ProcessScan {
 function readMaps(pid: number, note: (key: string, pid: number) => void): void {
   for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
     const [, major, minor, inode, path] = /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)\s*(.*)$/.exec(line) ?? [];
-    if (major === undefined || minor === undefined || inode === undefined || inode === "0") continue;
+    if (major === undefined || minor === undefined || inode === undefined) continue;
+    // the first segment of a namespace has the id 0
     if (path?.startsWith("/SYSV")) note(`sysv ${inode}`, pid);
-    else note(`${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}:${inode}`, pid);
+    else if (inode !== "0") note(`${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}:${inode}`, pid);
   }
 }
 
