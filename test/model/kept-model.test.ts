@@ -53,10 +53,10 @@ const MISTAKES: Record<string, Change & { readonly finds: RegExp }> = {
     file: "producer.ts",
     from: `    if (((this.#head - this.#tail) | 0) + size > this.#capacity && !this.#makeRoom(size)) return false;
     const at = this.#data + (this.#head & this.#mask);
-    copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, message, length);
+    this.copier.copyIn(at + RECORD_HEADER_BYTES, message, length);
     this.#append(at, length, size, 0);`,
     to: `    const at = this.#data + (this.#head & this.#mask);
-    copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, message, length);
+    this.copier.copyIn(at + RECORD_HEADER_BYTES, message, length);
     if (((this.#head - this.#tail) | 0) + size > this.#capacity && !this.#makeRoom(size)) return false;
     this.#append(at, length, size, 0);`,
     finds: /nobody sent|a gap|corrupt/,

@@ -91,20 +91,20 @@ const MISTAKES: Record<string, Mistake> = {
   },
   "the producer publishes before it writes": {
     file: "producer.ts",
-    from: `    copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, message, length);
+    from: `    this.copier.copyIn(at + RECORD_HEADER_BYTES, message, length);
     this.#append(at, length, size, 0);`,
     to: `    this.#append(at, length, size, 0);
-    copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, message, length);`,
+    this.copier.copyIn(at + RECORD_HEADER_BYTES, message, length);`,
     finds: /received|came that nobody sent/,
     scenario: { messages: [8, 20] },
   },
   "the consumer gives back before it reads": {
     file: "consumer.ts",
-    from: `    const message = copyOut(this.#words, this.bytes, this.#payload, this.#length);
+    from: `    const message = this.copier.copyOut(this.#payload, this.#length);
     this.#advance(CHAIN_POPPED);`,
     to: `    const [at, length] = [this.#payload, this.#length];
     this.#advance(CHAIN_POPPED);
-    const message = copyOut(this.#words, this.bytes, at, length);`,
+    const message = this.copier.copyOut(at, length);`,
     finds: /received|came that nobody sent/,
     scenario: { messages: [1500, 1500, 1500] },
   },
