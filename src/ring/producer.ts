@@ -195,6 +195,17 @@ export class RingProducer {
     return checkState(this.#name, loadIndex(this.#words, this.#peerStateWord));
   }
 
+  /**
+   * Whether the consumer has closed, for a caller that looks before each message: a plain look, except for each 16th, see the note on polling
+   * in docs/ring-layout.md.
+   *
+   * @throws {IpcError} `IPC_CORRUPT` as `peerState`, at an ordered look
+   */
+  get peerClosed(): boolean {
+    if ((++this.#looks & 15) !== 0) return this.#words[this.#peerStateWord] === STATE_CLOSED;
+    return this.peerState === STATE_CLOSED;
+  }
+
   /** Whether a message from `beginMessage` is not finished. */
   get inMessage(): boolean {
     return this.#claimed === MESSAGE;

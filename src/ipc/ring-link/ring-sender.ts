@@ -60,7 +60,7 @@ export class RingSender extends OneSidedLink implements Link {
 
   override tryWrite(message: Uint8Array): WriteResult {
     const producer = this.#producer;
-    if (producer.peerState === STATE_CLOSED) this.#refuseClosed();
+    if (producer.peerClosed) this.#refuseClosed();
     if (message.length <= producer.largestPayload) {
       if (producer.tryPush(message)) return TAKEN;
       this.#full();
@@ -111,7 +111,7 @@ export class RingSender extends OneSidedLink implements Link {
   }
 
   tryClaim(length: number): Uint8Array | undefined {
-    if (this.#producer.peerState === STATE_CLOSED) this.#refuseClosed();
+    if (this.#producer.peerClosed) this.#refuseClosed();
     const at = this.#producer.tryClaim(length);
     if (at !== -1) return this.#producer.bytes.subarray(at, at + length);
     this.#full();
