@@ -23,6 +23,11 @@ const ROWS: readonly Row[] = [
     what: "one sender, any number of receivers, in shared memory",
     open: () => Channel.receiver("broadcast:adapters-table"),
   },
+  {
+    form: "`funnel:NAME`",
+    what: "any number of senders, one receiver, in shared memory",
+    open: () => Channel.receiver("funnel:adapters-table"),
+  },
   { form: "`pipe:FD`, `Channel.pipe()`", what: "anonymous pipe", open: openPipe },
   { form: "`fifo:/PATH`", what: "named pipe", open: () => Channel.receiver(`fifo:${scratch}/fifo`) },
   { form: "`sysv:KEY`, `sysv:PATH#ID`", what: "SysV message queue", open: () => Channel.receiver("sysv:0x6d6c7462") },

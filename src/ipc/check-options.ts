@@ -12,6 +12,7 @@ const COMMON: readonly OptionName[] = ["codec", "maxMessageBytes", "signal", "ti
 const OPTIONS_OF: Readonly<Record<Scheme, readonly OptionName[]>> = {
   ring: ["capacity", "mode"],
   broadcast: ["capacity", "from", "lag", "mode"],
+  funnel: ["capacity", "mode"],
   pipe: ["capacity", "framing"],
   fifo: ["capacity", "framing", "mode", "wait"],
   sysv: ["type", "fragments", "mode"],

@@ -330,7 +330,8 @@ export class FunnelConsumer {
     addToCounter(words, this.#tailWord + (FROM_INDEX_TO_BYTES >> 2), carryWord, this.#newBytes);
     this.#newMessages = 0;
     this.#newBytes = 0;
-    // A consumer that dies from here on leaves a successor that frees the words up to there once more
+    // Before the words are free, pairs with funnel-producer.ts #reserve: one that is free again is told from one that was never claimed. And a
+    // consumer that dies from here on leaves a successor that frees the words up to there once more
     words[this.#readWord] = end;
     keepOrder();
     for (let index = this.#released; index !== end; index = (index + 1) | 0) {

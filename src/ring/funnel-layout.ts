@@ -53,7 +53,7 @@ export const FUNNEL_SLOTS = 64;
 
 /** Line 1: where the next record begins, as far as known; a hint. */
 export const FUNNEL_END_OFFSET = 128;
-/** Line 2: units that the consumer has given up; the tail follows when their control words are free. */
+/** Line 2: what the consumer has passed; it frees the control words up to there, and then stores the tail. */
 export const FUNNEL_READ_OFFSET = 288;
 /** Line 2: what free control words get. It grows with each round of the tail. */
 export const FUNNEL_GENERATION_OFFSET = 292;

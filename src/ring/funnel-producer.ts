@@ -25,6 +25,7 @@ import {
   FUNNEL_CONTROL_OFFSET,
   FUNNEL_END_OFFSET,
   FUNNEL_PRESENT_OFFSET,
+  FUNNEL_READ_OFFSET,
   FUNNEL_SLEEPERS_OFFSET,
   FUNNEL_SLOT_BYTES,
   FUNNEL_SLOTS,
@@ -101,6 +102,7 @@ export class FunnelProducer {
   readonly #control: number;
   readonly #endWord: number;
   readonly #tailWord: number;
+  readonly #readWord: number;
   readonly #sleepersWord: number;
   readonly #presentWord: number;
   readonly #bit: number;
@@ -145,6 +147,7 @@ export class FunnelProducer {
     this.#control = (offset + FUNNEL_CONTROL_OFFSET) >>> 2;
     this.#endWord = (offset + FUNNEL_END_OFFSET) >>> 2;
     this.#tailWord = (offset + TAIL_OFFSET) >>> 2;
+    this.#readWord = (offset + FUNNEL_READ_OFFSET) >>> 2;
     this.#sleepersWord = ((offset + FUNNEL_SLEEPERS_OFFSET) >>> 2) + (slot >>> 5);
     this.#presentWord = ((offset + FUNNEL_PRESENT_OFFSET) >>> 2) + (slot >>> 5);
     this.#bit = 1 << (slot & 31);
@@ -342,9 +345,9 @@ export class FunnelProducer {
   /**
    * Claims the room for a record at the end of the chain.
    *
-   * While the control word there is the same free one as at the first look, the end cannot have passed it: a word that was claimed in between
-   * is free only with another generation. So what was read between that look and the exchange (the tail, and that the end is here) still
-   * holds at the exchange, whatever happened to this thread in between.
+   * While the control word there is the same free one as at the first look, nobody has claimed it: a word that was claimed in between is free
+   * only with another generation. So what was read between that look and the exchange still holds at the exchange, whatever happened to
+   * this thread in between: that the end is here, that the consumer has not passed this place, and that it has left so much room.
    */
   #reserve(length: number): boolean {
     if (this.#claimed !== NOTHING) this.#refuse();
@@ -358,17 +361,18 @@ export class FunnelProducer {
       const word = this.#control + (at & (units - 1));
       const free = words[word] as number;
       keepOrder();
-      // Pairs with the store in funnel-consumer.ts flush: what lies before it was read, and its control words are free
+      // Pair with the stores in funnel-consumer.ts flush: what lies before the tail was read, and its control words are free; those up to
+      // the read index may be
       const tail = words[this.#tailWord] as number;
+      const read = words[this.#readWord] as number;
       keepOrder();
       if (words[this.#endWord] !== at) continue;
-      const used = (at - tail) >>> 0;
-      if (used > units) {
+      if (((at - read) | 0) < 0) {
         // The end lags behind what the consumer has passed already: who claimed there died before moving it on
-        Atomics.compareExchange(words, this.#endWord, at, tail);
+        Atomics.compareExchange(words, this.#endWord, at, read);
         continue;
       }
-      if (used + size > units) return this.#full(tail, size);
+      if (((at - tail) >>> 0) + size > units) return this.#full(tail, size);
       if (free < 0) {
         this.#helpOn(at, word);
         continue;

@@ -58,7 +58,7 @@ test("what is no address is refused by every way in, with what would be right", 
     [
       "tcp:host",
       "RangeError",
-      /unknown scheme "tcp": an address is one of ring:NAME, broadcast:NAME, pipe:FD, fifo:\/PATH, sysv:KEY/,
+      /unknown scheme "tcp": an address is one of ring:NAME, broadcast:NAME, funnel:NAME, pipe:FD, fifo:\/PATH, sysv:KEY/,
     ],
     ["RING:a", "RangeError", /unknown scheme "RING"/],
     ["toString:a", "RangeError", /unknown scheme/],

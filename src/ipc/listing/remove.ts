@@ -13,6 +13,7 @@ import { shmctlRemove } from "../../ffi/shm.ts";
 import { objectDirectory } from "../../objects/object-directory.ts";
 import type { ObjectKind } from "../../objects/own.ts";
 import { waitForLock } from "../../objects/wait-for-lock.ts";
+import { KIND_FUNNEL } from "../../ring/funnel-layout.ts";
 import { KIND_BROADCAST, KIND_SPSC } from "../../ring/layout.ts";
 import { mapSegment } from "../map-segment.ts";
 import { removeObject, SEGMENT_FILE, SETUP_BYTE } from "../presence-object.ts";
@@ -20,7 +21,7 @@ import { removePresence } from "../remove-presence.ts";
 import { findObjects, type ListedObject } from "./find-objects.ts";
 import { checkKind } from "./list.ts";
 import type { ObjectInfo } from "./object-info.ts";
-import { BROADCAST_SUFFIX } from "./rings.ts";
+import { BROADCAST_SUFFIX, FUNNEL_SUFFIX } from "./rings.ts";
 
 /** How {@link remove} removes. */
 export interface RemoveOptions {
@@ -102,7 +103,11 @@ function removeFound({ kind, name, recordName, path }: ListedObject, force: bool
 
 function removeRing(path: string, force: boolean): boolean {
   const name = path.slice(objectDirectory().length + 1);
-  const kind = name.endsWith(BROADCAST_SUFFIX) ? KIND_BROADCAST : KIND_SPSC;
+  const kind = name.endsWith(BROADCAST_SUFFIX)
+    ? KIND_BROADCAST
+    : name.endsWith(FUNNEL_SUFFIX)
+      ? KIND_FUNNEL
+      : KIND_SPSC;
   if (!force) return removePresence(name, name, kind);
   const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
   try {

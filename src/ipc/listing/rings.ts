@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { objectDirectory } from "../../objects/object-directory.ts";
+import { FUNNEL_END_OFFSET, FUNNEL_UNIT_BYTES } from "../../ring/funnel-layout.ts";
 import { HEAD_OFFSET, TAIL_OFFSET } from "../../ring/layout.ts";
 import { SEGMENT_FILE } from "../presence-object.ts";
 import type { FoundObject } from "./object-info.ts";
@@ -12,6 +13,9 @@ export const RING_SUFFIX = ".ring";
 
 /** How the names of broadcasts end there. */
 export const BROADCAST_SUFFIX = ".broadcast";
+
+/** How the names of funnels end there. */
+export const FUNNEL_SUFFIX = ".funnel";
 
 /** The rings, and what belongs to the queues, in the object directory of this user. */
 export function rings(): FoundObject[] {
@@ -28,14 +32,18 @@ export function rings(): FoundObject[] {
     });
 }
 
+const QUEUE_NOTE = "tells who is at the ends of a message queue";
+const FUNNEL_NOTE = "a funnel; of its senders, only the one that came last is told";
 const BROADCAST_NOTE = "a broadcast; of its receivers, only the one that came last is told";
 
 function ring(path: string): FoundObject | undefined {
   const segment = lstatSync(join(path, SEGMENT_FILE), { throwIfNoEntry: false });
   if (segment === undefined || !lstatSync(path).isDirectory()) return undefined;
   let backlog = 0;
+  const isFunnel = path.endsWith(FUNNEL_SUFFIX);
   const ends = endsOf(basename(path), (words) => {
-    backlog = ((words[HEAD_OFFSET >> 2] ?? 0) - (words[TAIL_OFFSET >> 2] ?? 0)) >>> 0;
+    const end = words[(isFunnel ? FUNNEL_END_OFFSET : HEAD_OFFSET) >> 2] ?? 0;
+    backlog = ((end - (words[TAIL_OFFSET >> 2] ?? 0)) >>> 0) * (isFunnel ? FUNNEL_UNIT_BYTES : 1);
   });
   const held = ends.filter((end) => end.held);
   const name = basename(path);
@@ -51,7 +59,7 @@ function ring(path: string): FoundObject | undefined {
     mode: segment.mode & 0o777,
     size: segment.size,
     attaches: undefined,
-    backlog: isRing ? { messages: undefined, bytes: backlog } : undefined,
+    backlog: isRing || isFunnel ? { messages: undefined, bytes: backlog } : undefined,
     creatorPid: undefined,
     lastPids: ends
       .filter(({ pid }) => pid > 0)
@@ -59,6 +67,6 @@ function ring(path: string): FoundObject | undefined {
     holders: held.map(({ pid }) => pid),
     changed: Math.round(segment.ctimeMs),
     use: held.length > 0 ? "held" : "free",
-    notes: isRing ? [] : [isBroadcast ? BROADCAST_NOTE : "tells who is at the ends of a message queue"],
+    notes: isRing ? [] : [isFunnel ? FUNNEL_NOTE : isBroadcast ? BROADCAST_NOTE : QUEUE_NOTE],
   };
 }
