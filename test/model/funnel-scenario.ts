@@ -23,6 +23,8 @@ export interface FunnelScenario {
   readonly takes?: number;
   /** The first producer gives its first claim up, and uses the others in part. */
   readonly aborts?: boolean;
+  /** The consumer does not sleep. With two producers, how it does makes too many states. */
+  readonly spins?: boolean;
   /** The producers push instead of claiming and committing. With two of them that makes too many states. */
   readonly pushes?: boolean;
 }
@@ -73,13 +75,11 @@ function layoutOf(ring: RingModule): { data: number; bytes: number } {
 }
 
 /** The words that others look at: of the control words those where a record can begin. */
-function sharedBytes(ring: RingModule, { a, b, successor = [], start = 0, mortal, takes }: FunnelScenario): Set<number> {
-  const words = [
-    ring.FUNNEL_END_OFFSET,
-    ring.TAIL_OFFSET,
-    ring.FUNNEL_SLEEPERS_OFFSET,
-    ring.CONSUMER_WAITER_OFFSET,
-  ];
+function sharedBytes(
+  ring: RingModule,
+  { a, b, successor = [], start = 0, mortal, takes }: FunnelScenario,
+): Set<number> {
+  const words = [ring.FUNNEL_END_OFFSET, ring.TAIL_OFFSET, ring.FUNNEL_SLEEPERS_OFFSET, ring.CONSUMER_WAITER_OFFSET];
   if (takes === undefined) words.push(ring.FUNNEL_PRESENT_OFFSET, ring.CONSUMER_STATE_OFFSET);
   if (successor.length > 0) words.push(LOCK);
   if (successor.length > 0) words.push(ring.PRODUCER_STATE_OFFSET + ring.FROM_STATE_TO_SESSIONS);
@@ -178,7 +178,7 @@ function consume(ring: RingModule, options: FunnelScenario, world: World, isHeir
     world.mark(() => `no death ${numbers.join()} ${stateOf(consumer)}`);
     if (takes === Number.POSITIVE_INFINITY && consumer.ended) break;
     world.mark(() => `no end ${numbers.join()} ${stateOf(consumer)}`);
-    if (consumer.prepareWait()) {
+    if (!options.spins && consumer.prepareWait()) {
       world.sleep();
       consumer.cancelWait();
     }

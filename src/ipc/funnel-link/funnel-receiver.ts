@@ -181,10 +181,7 @@ export class FunnelReceiver extends OneSidedLink implements Link {
     if (deaths === undefined) return undefined;
     this.#ended = true;
     if (deaths === 0) return null;
-    const who = deaths === 1 ? "A sender" : `${deaths} senders`;
-    throw new IpcError(
-      "IPC_PEER_GONE",
-      `${who} of ${this.address} died without closing. All that was sent was received`,
-    );
+    const who = deaths === 1 ? `A sender of ${this.address}` : `Of the senders of ${this.address} ${deaths}`;
+    throw new IpcError("IPC_PEER_GONE", `${who} died without closing. All that was sent was received`);
   }
 }
