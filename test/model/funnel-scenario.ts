@@ -23,7 +23,7 @@ export interface FunnelScenario {
   readonly takes?: number;
   /** The first producer gives its first claim up, and uses the others in part. */
   readonly aborts?: boolean;
-  /** The consumer does not sleep. With two producers, how it does makes too many states. */
+  /** The consumer does not sleep, and goes on to the end. With two producers, how it sleeps makes too many states. */
   readonly spins?: boolean;
   /** The producers push instead of claiming and committing. With two of them that makes too many states. */
   readonly pushes?: boolean;
