@@ -21,7 +21,7 @@ const SCENARIOS: Record<string, FunnelScenario> = {
   "a producer killed at any access, to the end": { a: [4, 4], b: [], mortal: "a" },
   "a producer killed, with a successor in its slot": { a: [4], b: [], successor: [4], mortal: "a" },
   "a producer killed on a full funnel": { a: [2048, 2048, 2048], b: [], mortal: "a" },
-  "a consumer killed at any access": { a: [4, 4], b: [], mortal: "consumer" },
+  "a consumer killed at any access": { a: [4], b: [], mortal: "consumer" },
   "a consumer killed on a full funnel": { a: [2048, 2048, 2048], b: [], mortal: "consumer", spins: true },
 };
 

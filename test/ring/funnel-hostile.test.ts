@@ -6,6 +6,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { IpcError } from "../../src/errors.ts";
+import { headerBytesOf } from "../../src/ring/header-bytes.ts";
 import {
   allocateRing,
   CONSUMER_WAITER_OFFSET,
@@ -28,7 +29,7 @@ import { nextRandom } from "./hostile-ring.ts";
 
 const test = suite("funnel in hostile memory");
 const seed = Number(process.env.MILLRACE_TEST_SEED ?? Date.now() % 1_000_000);
-const CASES = Number(process.env.CASES ?? 10_000);
+const CASES = 10_000;
 const CAPACITY = 4096;
 const GUARD_BYTES = 4096;
 const GUARD_WORD = 0x6b6b6b6b;
@@ -50,7 +51,23 @@ const LIVELY_WORDS = [
   12,
   16,
 ]);
-const VALUES = [0, 1, 2, 31, 32, 63, 64, 65, 4095, 4096, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32 - 64].concat(
+const VALUES = [
+  0,
+  1,
+  2,
+  16_384,
+  31,
+  32,
+  63,
+  64,
+  65,
+  4095,
+  4096,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32 - 64,
+].concat(
   [0x8000_0000, 0xa000_0000, 0xc000_0000, 0xe000_0000].flatMap((state) =>
     [0, 1, 64, 2048, 2049, 0x80_0010, 0x7f_ffff].map((low) => state + low),
   ),
@@ -68,9 +85,10 @@ function below(limit: number): number {
 test(
   `${CASES} cases of calls and hostile writes (seed ${seed})`,
   deadline(90_000, () => {
+    const headerBytes = headerBytesOf(KIND_FUNNEL, CAPACITY, 4096);
     const { byteLength } = allocateRing(CAPACITY, KIND_FUNNEL).bytes.buffer;
     const words = new Int32Array(new SharedArrayBuffer(byteLength + 2 * GUARD_BYTES)).fill(GUARD_WORD);
-    const memory = { words, bytes: new Uint8Array(words.buffer), offset: GUARD_BYTES, capacity: CAPACITY };
+    const memory = { words, bytes: new Uint8Array(words.buffer), offset: GUARD_BYTES, capacity: CAPACITY, headerBytes };
     for (let i = 0; i < CASES; i++) {
       random = seed + i;
       words.fill(0, GUARD_BYTES >> 2, (GUARD_BYTES + byteLength) >> 2);

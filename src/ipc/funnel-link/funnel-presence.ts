@@ -58,8 +58,10 @@ export abstract class FunnelPresence {
 
   /** The ring in the segment. */
   get memory(): RingMemory {
-    const { words, bytes } = this.region.arena;
-    return { words, bytes, offset: this.region.offset, capacity: this.capacity, name: this.#address };
+    const { arena, offset, length } = this.region;
+    const { words, bytes } = arena;
+    const headerBytes = length - 2 * this.capacity;
+    return { words, bytes, offset, capacity: this.capacity, headerBytes, name: this.#address };
   }
 
   /** From now on the object goes with the process, when nobody else is there. Called when the end is taken. */
