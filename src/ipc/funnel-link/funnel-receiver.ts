@@ -159,8 +159,8 @@ export class FunnelReceiver extends OneSidedLink implements Link {
       this.#attach();
       return false;
     }
-    if (this.#passesDead()) return true;
-    return this.#presence.haveAllLeft();
+    // in this order: a death of which this look learns, no later one tells
+    return this.#presence.lookAround() || this.#passesDead();
   }
 
   /** What a dead sender had claimed holds up what lies behind it. @returns whether that was so */

@@ -67,22 +67,42 @@ export class ReceivingPresence extends FunnelPresence {
    * @returns `dead` when one has gone meanwhile, so that it is to be looked at the funnel once more
    */
   peerState(): PeerState {
-    return this.#lookAround() ? "dead" : "attached";
+    return this.lookAround() ? "dead" : "attached";
+  }
+
+  /**
+   * Looks who has come and who has gone, and buries the dead. Whoever learns here that one has gone looks at the funnel once more: it is not
+   * told again.
+   *
+   * @returns whether a producer has gone since the last look
+   */
+  lookAround(): boolean {
+    let gone = false;
+    const sessions = this.load(sessionsWord("sender") * 4);
+    if (sessions !== this.#sessions) {
+      this.#sessions = sessions;
+      for (let slot = 0; slot < FUNNEL_SLOTS; slot++) {
+        if (!this.isPresent(slot) || this.#watched.has(slot)) continue;
+        if (this.#watch(slot) === undefined) gone = this.#buryIfDead(slot) || gone;
+      }
+    }
+    if (this.#watched.size === 0) return gone;
+    for (const { data: slot, events } of epollWait(this.bell, 0)) {
+      if (slot === OWN_BELL || (events & EPOLLERR) === 0) continue;
+      gone = true;
+      this.#buryIfDead(slot);
+      const bell = this.#watched.get(slot);
+      // a successor may read it by now: then it is watched on
+      if (bell === undefined || this.isPresent(slot)) continue;
+      this.#watched.delete(slot);
+      this.drop(bell);
+    }
+    return gone;
   }
 
   /** Whether a live process holds that slot. */
   isAlive(slot: number): boolean {
     return this.isHeld(slot);
-  }
-
-  /**
-   * Whether no producer is there any more. Those that died are buried.
-   *
-   * @returns false also when no producer ever came
-   */
-  haveAllLeft(): boolean {
-    this.#lookAround();
-    return this.#sessions > 0 && this.#present === 0;
   }
 
   /**
@@ -128,31 +148,6 @@ export class ReceivingPresence extends FunnelPresence {
 
   abandon(): void {
     this.leave(() => !queryLock(this.segment, "write", roleByte("sender"), 1));
-  }
-
-  /** @returns whether a producer has gone since the last look */
-  #lookAround(): boolean {
-    let gone = false;
-    const sessions = this.load(sessionsWord("sender") * 4);
-    if (sessions !== this.#sessions) {
-      this.#sessions = sessions;
-      for (let slot = 0; slot < FUNNEL_SLOTS; slot++) {
-        if (!this.isPresent(slot) || this.#watched.has(slot)) continue;
-        if (this.#watch(slot) === undefined) gone = this.#buryIfDead(slot) || gone;
-      }
-    }
-    if (this.#watched.size === 0) return gone;
-    for (const { data: slot, events } of epollWait(this.bell, 0)) {
-      if (slot === OWN_BELL || (events & EPOLLERR) === 0) continue;
-      gone = true;
-      this.#buryIfDead(slot);
-      const bell = this.#watched.get(slot);
-      // a successor may read it by now: then it is watched on
-      if (bell === undefined || this.isPresent(slot)) continue;
-      this.#watched.delete(slot);
-      this.drop(bell);
-    }
-    return gone;
   }
 
   /** Opens the bell of a producer; `undefined` when nobody reads it. */
