@@ -28,6 +28,11 @@ const ROWS: readonly Row[] = [
     what: "lock-free ring in a file, which stays",
     open: () => Channel.receiver(`file:${scratch}/file`),
   },
+  {
+    form: "`funnel:NAME`",
+    what: "any number of senders, one receiver, in shared memory",
+    open: () => Channel.receiver("funnel:adapters-table"),
+  },
   { form: "`pipe:FD`, `Channel.pipe()`", what: "anonymous pipe", open: openPipe },
   { form: "`fifo:/PATH`", what: "named pipe", open: () => Channel.receiver(`fifo:${scratch}/fifo`) },
   { form: "`sysv:KEY`, `sysv:PATH#ID`", what: "SysV message queue", open: () => Channel.receiver("sysv:0x6d6c7462") },

@@ -9,6 +9,7 @@ export type Scheme = ParsedAddress["scheme"];
 export type ParsedAddress =
   | RingAddress
   | BroadcastAddress
+  | FunnelAddress
   | PipeAddress
   | FifoAddress
   | FileAddress
@@ -27,6 +28,13 @@ export interface RingAddress {
 /** `broadcast:NAME` */
 export interface BroadcastAddress {
   readonly scheme: "broadcast";
+  readonly text: string;
+  readonly name: string;
+}
+
+/** `funnel:NAME` */
+export interface FunnelAddress {
+  readonly scheme: "funnel";
   readonly text: string;
   readonly name: string;
 }
@@ -83,7 +91,7 @@ export interface MemoryAddress {
   readonly name: string;
 }
 
-/** The longest name of a `ring:`, a `broadcast:` or a `memory:`, in characters. It leaves room for what a temporary file name adds. */
+/** The longest name of a `ring:`, a `broadcast:`, a `funnel:` or a `memory:`, in characters. It leaves room for what a temporary file name adds. */
 const MAX_NAME_LENGTH = 200;
 const MAX_PATH_BYTES = 4095;
 const MAX_PATH_PART_BYTES = 255;
@@ -100,6 +108,10 @@ const PARSERS: { readonly [S in Scheme]: Parser<Extract<ParsedAddress, { scheme:
   broadcast: {
     form: "broadcast:NAME",
     parse: (rest) => ({ scheme: "broadcast", text: `broadcast:${rest}`, name: name("broadcast", rest) }),
+  },
+  funnel: {
+    form: "funnel:NAME",
+    parse: (rest) => ({ scheme: "funnel", text: `funnel:${rest}`, name: name("funnel", rest) }),
   },
   pipe: { form: "pipe:FD", parse: parsePipe },
   fifo: { form: "fifo:/PATH", parse: parseFifo },

@@ -11,6 +11,7 @@ import { renameExchange } from "../ffi/rename.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import type { Region } from "../memory/region.ts";
 import { waitForLock } from "../objects/wait-for-lock.ts";
+import { headerBytesOf } from "../ring/header-bytes.ts";
 import { initializeHeader } from "../ring/initialize-header.ts";
 import {
   HEAD_OFFSET,
@@ -222,10 +223,11 @@ export function buildObject(path: string, { capacity, mode }: NewObject, shape: 
   mkdirSync(temporary, { mode: 0o700 });
   try {
     const headerBytes = pageSize();
+    const segmentBytes = headerBytesOf(shape.kind, capacity, headerBytes) + capacity;
     const segment = open(join(temporary, SEGMENT_FILE), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     try {
       // all of it now: a full tmpfs is an error here, and not a SIGBUS later
-      posixFallocate(segment, 0, headerBytes + capacity);
+      posixFallocate(segment, 0, segmentBytes);
       const words = new Int32Array(headerBytes >> 2);
       initializeHeader({ words, offset: 0 }, { capacity, creatorPid: getpid(), headerBytes, kind: shape.kind });
       write(segment, new Uint8Array(words.buffer));

@@ -13,6 +13,7 @@ const OPTIONS_OF: Readonly<Record<Scheme, readonly OptionName[]>> = {
   ring: ["capacity", "mode"],
   broadcast: ["capacity", "from", "lag", "mode"],
   file: ["capacity", "durable", "from", "mode"],
+  funnel: ["capacity", "mode"],
   pipe: ["capacity", "framing"],
   fifo: ["capacity", "framing", "mode", "wait"],
   sysv: ["type", "fragments", "mode"],

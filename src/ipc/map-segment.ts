@@ -2,7 +2,8 @@ import { IpcError } from "../errors.ts";
 import { fstat } from "../ffi/fd.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import { mapMirrored, type Region } from "../memory/region.ts";
-import { KIND_SPSC, MAX_CAPACITY, MIN_CAPACITY } from "../ring/layout.ts";
+import { capacityOfSize, headerBytesOf } from "../ring/header-bytes.ts";
+import { KIND_SPSC } from "../ring/layout.ts";
 import { type RingKind, validateHeader } from "../ring/validate-header.ts";
 
 /**
@@ -12,15 +13,15 @@ import { type RingKind, validateHeader } from "../ring/validate-header.ts";
  */
 export function mapSegment(segment: number, address: string, kind: RingKind = KIND_SPSC): Region {
   const { size } = fstat(segment);
-  const headerBytes = pageSize();
-  const capacity = size - headerBytes;
   // the size is the kernel's word, so the mapping never reaches past the end
-  if (capacity < MIN_CAPACITY || capacity > MAX_CAPACITY || (capacity & (capacity - 1)) !== 0) {
+  const capacity = capacityOfSize(kind, size, pageSize());
+  if (capacity === undefined) {
     throw new IpcError(
       "IPC_CORRUPT",
-      `Cannot open ${address}: its segment has ${size} bytes, a header of ${headerBytes} and a power of two would be right`,
+      `Cannot open ${address}: its segment has ${size} bytes, a header of ${pageSize()} and a power of two would be right`,
     );
   }
+  const headerBytes = headerBytesOf(kind, capacity, pageSize());
   const region = mapMirrored(segment, headerBytes, capacity);
   try {
     const found = validateHeader({ words: region.arena.words, offset: region.offset, name: address }, size, kind);

@@ -5,6 +5,7 @@ export type { ChildEnd } from "./adapters/pipe.ts";
 export type {
   BroadcastAddress,
   FifoAddress,
+  FunnelAddress,
   MemoryAddress,
   MqAddress,
   ParsedAddress,

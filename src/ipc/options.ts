@@ -1,6 +1,6 @@
 /** Options of `Channel.sender` and `Channel.receiver`. An option that the kind of channel has no use for is a `TypeError`. */
 export interface ChannelOptions {
-  /** `ring:`, `file:`, `broadcast:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity; `unix:` the sender's buffer; `mq:` bytes in all messages, when the queue is made. */
+  /** `ring:`, `file:`, `broadcast:`, `funnel:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity; `unix:` the sender's buffer; `mq:` bytes in all messages, when the queue is made. */
   capacity?: number;
   /** `pipe:`, `fifo:`, `unix:` how messages lie in the byte stream; default `"length"`. */
   framing?: Framing;

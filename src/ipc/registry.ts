@@ -14,6 +14,7 @@ export interface Adapter<Address = ParsedAddress> {
 const ADAPTERS: { readonly [S in Scheme]: () => Promise<Adapter<Extract<ParsedAddress, { scheme: S }>>> } = {
   ring: () => import("./adapters/ring.ts"),
   broadcast: () => import("./adapters/broadcast.ts"),
+  funnel: () => import("./adapters/funnel.ts"),
   pipe: () => import("./adapters/pipe.ts"),
   file: () => import("./adapters/file.ts"),
   fifo: () => import("./adapters/fifo.ts"),

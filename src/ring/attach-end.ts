@@ -43,6 +43,9 @@ export function readPosition(memory: RingMemory, kind?: RingKind, together = tru
   }
   const header = validateHeader(memory, Math.min(bytes.length, words.length * 4) - offset, kind);
   if (header.capacity !== capacity) throw corrupt(name, "capacity (byte 12)", header.capacity, String(capacity));
+  if (memory.headerBytes !== undefined && header.headerBytes !== memory.headerBytes) {
+    throw corrupt(name, "header bytes (byte 8)", header.headerBytes, String(memory.headerBytes));
+  }
   const data = offset + header.headerBytes;
   if (data + 2 * capacity > bytes.length) {
     const right = data + 2 * capacity;

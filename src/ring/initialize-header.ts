@@ -1,3 +1,4 @@
+import { headerBytesOf } from "./header-bytes.ts";
 import {
   CAPACITY_OFFSET,
   CREATOR_PID_OFFSET,
@@ -23,9 +24,12 @@ export interface NewRingHeader {
   capacity: number;
   /** Process id of the creator; 0 if there is none. */
   creatorPid?: number;
-  /** Bytes before the data region: the page size, a power of two from 4,096 (the default) to 65,536. */
+  /**
+   * The page size, a power of two from 4,096 (the default) to 65,536. It is what lies before the data region; a funnel has as many pages
+   * there as it needs.
+   */
   headerBytes?: number;
-  /** 1, the default, for one consumer; 2 for a broadcast. */
+  /** 1, the default, for one producer and one consumer; 2 for a broadcast; 3 for a funnel. */
   kind?: RingKind;
 }
 
@@ -53,7 +57,7 @@ export function initializeHeader(memory: RingHeaderMemory, header: NewRingHeader
   const { words } = memory;
   const base = memory.offset >>> 2;
   words[base + (VERSION_OFFSET >> 2)] = VERSION;
-  words[base + (HEADER_BYTES_OFFSET >> 2)] = headerBytes;
+  words[base + (HEADER_BYTES_OFFSET >> 2)] = headerBytesOf(kind, capacity, headerBytes);
   words[base + (CAPACITY_OFFSET >> 2)] = capacity;
   words[base + (KIND_OFFSET >> 2)] = kind;
   words[base + (FLAGS_OFFSET >> 2)] = 0;

@@ -1,5 +1,6 @@
 /**
- * The lock-free ring for one producer and one consumer, over any memory that both can see.
+ * The lock-free ring for one producer and one consumer, the broadcast for many consumers and the funnel for many producers, over any memory
+ * that all of them can see.
  *
  * This module does not make shared memory, name it, take roles or sleep; `Channel` on a `ring:` address does.
  *
@@ -10,6 +11,9 @@ export { BroadcastConsumer, type BroadcastConsumerOptions } from "./broadcast-co
 export { BroadcastProducer, type BroadcastProducerOptions, type BroadcastWaker } from "./broadcast-producer.ts";
 export { RingConsumer, type RingConsumerOptions } from "./consumer.ts";
 export { type Copier, ViewCopier } from "./copier.ts";
+export { FunnelConsumer, type FunnelConsumerOptions, type FunnelProducerWaker } from "./funnel-consumer.ts";
+export * from "./funnel-layout.ts";
+export { type FunnelConsumerWaker, FunnelProducer, type FunnelProducerOptions } from "./funnel-producer.ts";
 export { checkRingSizes, initializeHeader, type NewRingHeader } from "./initialize-header.ts";
 export type { Keeping } from "./kept-records.ts";
 export * from "./layout.ts";

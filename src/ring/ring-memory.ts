@@ -16,6 +16,8 @@ export interface RingMemory {
   readonly offset: number;
   /** Bytes of the data region, counted once: a power of two from 4,096 to 2^28. */
   readonly capacity: number;
+  /** Bytes before the data region, where that is known from something better than the header itself, such as the size of a segment. */
+  readonly headerBytes?: number;
   /** The address for error messages, such as `"ring:frames"`. */
   readonly name?: string;
   /** Copies payloads in and out; by default {@link ViewCopier}. */

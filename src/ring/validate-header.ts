@@ -1,4 +1,6 @@
 import { corrupt } from "./corrupt.ts";
+import { KIND_FUNNEL } from "./funnel-layout.ts";
+import { headerBytesOf } from "./header-bytes.ts";
 import {
   CAPACITY_OFFSET,
   CREATOR_PID_OFFSET,
@@ -20,12 +22,13 @@ import {
 import type { RingHeaderMemory } from "./ring-memory.ts";
 
 /** One of the kinds of ring. */
-export type RingKind = typeof KIND_SPSC | typeof KIND_BROADCAST | typeof KIND_KEPT;
+export type RingKind = typeof KIND_SPSC | typeof KIND_BROADCAST | typeof KIND_KEPT | typeof KIND_FUNNEL;
 
 const KIND_NAMES: Readonly<Record<RingKind, string>> = {
   [KIND_SPSC]: "SPSC",
   [KIND_BROADCAST]: "broadcast",
   [KIND_KEPT]: "kept",
+  [KIND_FUNNEL]: "funnel",
 };
 
 /** The constants of a ring, found to be right. */
@@ -67,17 +70,31 @@ export function validateHeader(
   const flags = readWord(words, offset + FLAGS_OFFSET);
   if (flags !== 0) throw corrupt(name, `flags (byte ${FLAGS_OFFSET})`, flags, "0");
   const headerBytes = readWord(words, offset + HEADER_BYTES_OFFSET);
-  if ((headerBytes & (headerBytes - 1)) !== 0 || headerBytes < MIN_HEADER_BYTES || headerBytes > MAX_HEADER_BYTES) {
+  const smallest = kind === KIND_FUNNEL ? checkFunnelHeader(memory, headerBytes) : headerBytes;
+  if (
+    kind !== KIND_FUNNEL &&
+    ((headerBytes & (headerBytes - 1)) !== 0 || headerBytes < MIN_HEADER_BYTES || headerBytes > MAX_HEADER_BYTES)
+  ) {
     const right = `a power of two from ${MIN_HEADER_BYTES} to ${MAX_HEADER_BYTES}`;
     throw corrupt(name, `header bytes (byte ${HEADER_BYTES_OFFSET})`, headerBytes, right);
   }
   const capacity = readWord(words, offset + CAPACITY_OFFSET);
   const largest = Math.min(MAX_CAPACITY, availableBytes - headerBytes);
-  if ((capacity & (capacity - 1)) !== 0 || capacity < headerBytes || capacity > largest) {
-    const right = `a power of two from ${headerBytes} to ${largest} (the segment has ${availableBytes} bytes)`;
+  if ((capacity & (capacity - 1)) !== 0 || capacity < smallest || capacity > largest) {
+    const right = `a power of two from ${smallest} to ${largest} (the segment has ${availableBytes} bytes)`;
     throw corrupt(name, `capacity (byte ${CAPACITY_OFFSET})`, capacity, right);
   }
   return { headerBytes, capacity, creatorPid: readWord(words, offset + CREATOR_PID_OFFSET) };
+}
+
+/** The header of a funnel is as many pages as its capacity needs, of any size that pages have. @returns the smallest capacity */
+function checkFunnelHeader({ words, offset, name }: RingHeaderMemory, headerBytes: number): number {
+  const capacity = readWord(words, offset + CAPACITY_OFFSET);
+  for (let pageBytes = MIN_HEADER_BYTES; pageBytes <= MAX_HEADER_BYTES; pageBytes *= 2) {
+    if (headerBytesOf(KIND_FUNNEL, capacity, pageBytes) === headerBytes) return MIN_CAPACITY;
+  }
+  const right = `what a capacity of ${capacity} needs, in whole pages`;
+  throw corrupt(name, `header bytes (byte ${HEADER_BYTES_OFFSET})`, headerBytes, right);
 }
 
 function readWord(words: Int32Array, offset: number): number {

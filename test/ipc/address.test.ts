@@ -61,7 +61,7 @@ test("what is no address is refused by every way in, with what would be right", 
     [
       "tcp:host",
       "RangeError",
-      /unknown scheme "tcp": an address is one of ring:NAME, broadcast:NAME, pipe:FD, fifo:\/PATH, file:\/PATH, sysv:KEY/,
+      /unknown scheme "tcp": an address is one of ring:NAME, broadcast:NAME, funnel:NAME, pipe:FD, fifo:\/PATH, file:\/PATH, sysv:KEY/,
     ],
     ["RING:a", "RangeError", /unknown scheme "RING"/],
     ["toString:a", "RangeError", /unknown scheme/],

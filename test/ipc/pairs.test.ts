@@ -37,6 +37,7 @@ type Start = (
 
 const TRANSPORTS: Record<string, Start> = {
   "ring:": named(() => `ring:${uniqueName()}`),
+  "funnel:": named(() => `funnel:${uniqueName()}`),
   "pipe:": startOnPipe,
   "fifo:": named(() => `fifo:${join(tmpdir(), uniqueName())}`),
   "mq:": named(() => `mq:/${uniqueName()}`),

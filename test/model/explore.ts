@@ -23,7 +23,9 @@ export interface World extends ModelMemory {
    * Says that all the actor will do depends on `state` alone, and not on how it came there: what it read before is forgotten, so that ways
    * which come to the same are explored once.
    */
-  mark(state: string): void;
+  mark(state: string | (() => string)): void;
+  /** Runs what others neither notice nor disturb, as what is done before they are there: no one comes in between. */
+  alone<Result>(body: () => Result): Result;
   /** Whether that actor was killed, as the kernel knows it. */
   isDead(name: string): boolean;
 }
@@ -117,6 +119,7 @@ class Explorer {
   #stopped = false;
   #asleep = false;
   #lockedOut = false;
+  #alone = false;
   #bells = 0;
   #killed = -1;
   #lock = -1;
@@ -133,6 +136,14 @@ class Explorer {
     this.#world = {
       ...modelMemory(this.#buffer, scenario.mirror, (what, byte, perform) => this.#access(what, byte, perform)),
       mark: (mark) => this.#mark(mark),
+      alone: (body) => {
+        this.#alone = true;
+        try {
+          return body();
+        } finally {
+          this.#alone = false;
+        }
+      },
       sleep: () => void this.#point("sleep", () => this.#sleep()),
       exclusively: (body) => {
         this.#point("takes the lock", () => this.#takeLock());
@@ -252,12 +263,13 @@ class Explorer {
   }
 
   #access(what: string, byte: number, perform: () => unknown): unknown {
-    const free = !this.#scenario.isShared(byte);
+    const free = this.#alone || !this.#scenario.isShared(byte);
     return this.#point(`${what} at ${byte}`, perform, free);
   }
 
-  #mark(mark: string): void {
+  #mark(state: string | (() => string)): void {
     if (this.#stopped || this.#replayed < this.#log.length) return;
+    const mark = typeof state === "string" ? state : state();
     this.#hash = 0;
     for (let i = 0; i < mark.length; i++) this.#hash = Math.imul(this.#hash ^ mark.charCodeAt(i), 0x0100_0193);
     this.#marked = this.#log.length;

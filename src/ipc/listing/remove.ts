@@ -13,14 +13,16 @@ import { shmctlRemove } from "../../ffi/shm.ts";
 import { objectDirectory } from "../../objects/object-directory.ts";
 import type { ObjectKind } from "../../objects/own.ts";
 import { waitForLock } from "../../objects/wait-for-lock.ts";
+import { KIND_FUNNEL } from "../../ring/funnel-layout.ts";
 import { KIND_BROADCAST, KIND_KEPT, KIND_SPSC } from "../../ring/layout.ts";
+import type { RingKind } from "../../ring/validate-header.ts";
 import { mapSegment } from "../map-segment.ts";
 import { removeObject, SEGMENT_FILE, SETUP_BYTE } from "../presence-object.ts";
 import { removePresence } from "../remove-presence.ts";
 import { findObjects, type ListedObject } from "./find-objects.ts";
 import { checkKind } from "./list.ts";
 import type { ObjectInfo } from "./object-info.ts";
-import { BROADCAST_SUFFIX } from "./rings.ts";
+import { BROADCAST_SUFFIX, FUNNEL_SUFFIX } from "./rings.ts";
 
 /** How {@link remove} removes. */
 export interface RemoveOptions {
@@ -101,10 +103,15 @@ function removeFound({ kind, name, recordName, path }: ListedObject, force: bool
   }
 }
 
+function kindOf(name: string): RingKind {
+  if (name.endsWith(BROADCAST_SUFFIX)) return KIND_BROADCAST;
+  return name.endsWith(FUNNEL_SUFFIX) ? KIND_FUNNEL : KIND_SPSC;
+}
+
 function removeRing(path: string, force: boolean): boolean {
   const name = path.slice(objectDirectory().length + 1);
   const isInFile = dirname(path) !== objectDirectory();
-  const kind = isInFile ? KIND_KEPT : name.endsWith(BROADCAST_SUFFIX) ? KIND_BROADCAST : KIND_SPSC;
+  const kind = isInFile ? KIND_KEPT : kindOf(name);
   if (!force) return removePresence(isInFile ? path : name, name, kind);
   const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
   try {

@@ -1,6 +1,7 @@
 import { lstatSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { objectDirectory } from "../../objects/object-directory.ts";
+import { FUNNEL_END_OFFSET, FUNNEL_UNIT_BYTES } from "../../ring/funnel-layout.ts";
 import { HEAD_OFFSET, KIND_KEPT, KIND_OFFSET, MAGIC, TAIL_OFFSET } from "../../ring/layout.ts";
 import { SEGMENT_FILE } from "../presence-object.ts";
 import type { FoundObject } from "./object-info.ts";
@@ -13,6 +14,9 @@ export const RING_SUFFIX = ".ring";
 
 /** How the names of broadcasts end there. */
 export const BROADCAST_SUFFIX = ".broadcast";
+
+/** How the names of funnels end there. */
+export const FUNNEL_SUFFIX = ".funnel";
 
 /**
  * The rings, and what belongs to the queues, in the object directory of this user; and the rings in files that a process has open, since those may
@@ -62,14 +66,21 @@ function backlogOf(words: Int32Array): number {
   return ((words[HEAD_OFFSET >> 2] ?? 0) - (words[TAIL_OFFSET >> 2] ?? 0)) >>> 0;
 }
 
+function funnelBacklogOf(words: Int32Array): number {
+  return (((words[FUNNEL_END_OFFSET >> 2] ?? 0) - (words[TAIL_OFFSET >> 2] ?? 0)) >>> 0) * FUNNEL_UNIT_BYTES;
+}
+
+const QUEUE_NOTE = "tells who is at the ends of a message queue";
+const FUNNEL_NOTE = "a funnel; of its senders, only the one that came last is told";
 const BROADCAST_NOTE = "a broadcast; of its receivers, only the one that came last is told";
 
 function ring(path: string): FoundObject | undefined {
   const segment = lstatSync(join(path, SEGMENT_FILE), { throwIfNoEntry: false });
   if (segment === undefined || !lstatSync(path).isDirectory()) return undefined;
   let backlog = 0;
+  const isFunnel = path.endsWith(FUNNEL_SUFFIX);
   const ends = endsOf(path, (words) => {
-    backlog = backlogOf(words);
+    backlog = isFunnel ? funnelBacklogOf(words) : backlogOf(words);
   });
   const held = ends.filter((end) => end.held);
   const name = basename(path);
@@ -85,7 +96,7 @@ function ring(path: string): FoundObject | undefined {
     mode: segment.mode & 0o777,
     size: segment.size,
     attaches: undefined,
-    backlog: isRing ? { messages: undefined, bytes: backlog } : undefined,
+    backlog: isRing || isFunnel ? { messages: undefined, bytes: backlog } : undefined,
     creatorPid: undefined,
     lastPids: ends
       .filter(({ pid }) => pid > 0)
@@ -93,6 +104,6 @@ function ring(path: string): FoundObject | undefined {
     holders: held.map(({ pid }) => pid),
     changed: Math.round(segment.ctimeMs),
     use: held.length > 0 ? "held" : "free",
-    notes: isRing ? [] : [isBroadcast ? BROADCAST_NOTE : "tells who is at the ends of a message queue"],
+    notes: isRing ? [] : [isFunnel ? FUNNEL_NOTE : isBroadcast ? BROADCAST_NOTE : QUEUE_NOTE],
   };
 }

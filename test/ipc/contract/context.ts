@@ -13,15 +13,12 @@ export const LARGE: Uint8Array = new Uint8Array(512).fill(0xaa);
 export class ContractContext {
   readonly factory: ChannelFactory;
   readonly supports: Supports;
-  /** The longest message that a channel without options sends. */
-  readonly maxMessageBytes: number;
   #open: AnyChannel[] = [];
   #peers: PeerProcess[] = [];
 
-  constructor(factory: ChannelFactory, { supports, maxMessageBytes }: AnyChannel) {
+  constructor(factory: ChannelFactory, { supports }: AnyChannel) {
     this.factory = factory;
     this.supports = supports;
-    this.maxMessageBytes = maxMessageBytes;
   }
 
   /** Both ends of a new channel of bytes. */

@@ -156,7 +156,8 @@ export function processes(sentence: Sentence): void {
     "what trySend() has taken keeps its process alive until it is handed over",
     ["processes", "messages", "peerDeath"],
     async (context) => {
-      const most = Math.min(300_000, context.maxMessageBytes);
+      const { sender } = await context.smallPair();
+      const most = Math.min(300_000, sender.maxMessageBytes);
       const steps = [`try-send:1:95:${most}`];
       const { channel, peer } = await context.connectPeer("sender", steps, context.factory.small);
       await peer.line(`done ${steps[0]}`);
