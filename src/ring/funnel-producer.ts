@@ -93,9 +93,10 @@ export class FunnelProducer {
   readonly largestPayload: number;
   /** Which of the 64 slots it has. */
   readonly slot: number;
+  /** The fastest way to copy a payload to the place that a claim names. */
+  readonly copier: Copier;
 
   readonly #words: Int32Array;
-  readonly #copier: Copier;
   readonly #waker: FunnelConsumerWaker;
   readonly #name: string | undefined;
   readonly #units: number;
@@ -141,7 +142,7 @@ export class FunnelProducer {
     this.largestPayload = funnelLargestPayload(capacity);
     this.slot = slot;
     this.#words = words;
-    this.#copier = memory.copier ?? new ViewCopier(memory);
+    this.copier = memory.copier ?? new ViewCopier(memory);
     this.#waker = waker;
     this.#name = name;
     this.#units = capacity / FUNNEL_UNIT_BYTES;
@@ -188,7 +189,7 @@ export class FunnelProducer {
   tryPush(message: Uint8Array): boolean {
     const { length } = message;
     if (!this.#reserve(length)) return false;
-    this.#copier.copyIn(this.#payload(), message, length);
+    this.copier.copyIn(this.#payload(), message, length);
     this.#publish(CONTROL_COMMITTED, length);
     return true;
   }
