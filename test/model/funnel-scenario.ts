@@ -44,7 +44,9 @@ export function funnelScenario(ring: RingModule, options: FunnelScenario): Scena
     const program = (world: World) => {
       // from here on the kernel says that the slot is held
       Atomics.store(world.words, LOCK >> 2, 1);
-      return produce(ring, options, world, "successor", 0, successor);
+      const sent = produce(ring, options, world, "successor", 0, successor);
+      if (options.takes === undefined) Atomics.store(world.words, LOCK >> 2, 0);
+      return sent;
     };
     actors.push({ name: "successor", succeeds: "a", program });
   }
