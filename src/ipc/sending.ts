@@ -308,8 +308,9 @@ export class Sending {
 
   #flushInBackground(): void {
     if (this.#keepFailure() !== WAIT) return;
-    // it is only given up by a close() whose time is over, which says so itself
-    this.turns.wait({ call: "flush", attempt: () => this.#keepFailure() }).catch(() => {});
+    // it is only given up by a close() whose time is over, which says so itself, or when it cannot be waited for, which the next call meets too
+    const retract = () => this.#link.retract();
+    this.turns.wait({ call: "flush", attempt: () => this.#keepFailure(), retract }).catch(() => {});
   }
 
   /** Flushes for no call that waits: an error is kept for the next one. */

@@ -139,6 +139,12 @@ export class Turns {
     this.#goOn();
   }
 
+  /** The wait itself has failed, and with it every call; what they began must not stay open for the next one. */
+  #failWaits(error: unknown): void {
+    for (const { turn } of this.#queue) turn.retract?.();
+    this.failAll(() => error);
+  }
+
   /** Starts the time limit and the signal of a call. */
   #limit(entry: Entry, { timeout = Number.POSITIVE_INFINITY, signal }: WaitOptions): void {
     if (timeout === Number.POSITIVE_INFINITY && signal === undefined) return;
@@ -209,7 +215,7 @@ export class Turns {
       try {
         await this.#link.ready(this.#direction, signal);
       } catch (error) {
-        if (!signal.aborted) this.failAll(() => error);
+        if (!signal.aborted) this.#failWaits(error);
       }
       this.serve();
     }

@@ -132,6 +132,23 @@ test10("what a send() that ended left to the background reports its error to the
   await sender.send(MESSAGE);
 });
 
+test10("a begun message is taken back when the wait for the rest fails", async () => {
+  for (const start of ["send", "trySend"] as const) {
+    const { link, sender } = open();
+    link.results.push(BEGUN);
+    link.flushes = false;
+    link.readyError = GONE;
+    if (start === "send") await failsWith("IPC_PEER_GONE", sender.send(MESSAGE));
+    else sender.trySend(MESSAGE);
+    await turnEventLoop();
+    assert.ok(link.calls.includes("retract"), start);
+    link.flushes = true;
+    link.readyError = undefined;
+    await sender.send(new Uint8Array([4]));
+    assert.equal(link.written, [new Uint8Array([4])], start);
+  }
+});
+
 test10("one ready() at a time is pending while calls wait, and none when the last of them has ended", async () => {
   const { link, sender } = open();
   link.results.push(...Array(10).fill(FULL));
