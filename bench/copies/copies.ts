@@ -73,7 +73,7 @@ export class Copies implements Disposable {
     return pass;
   }
 
-  /** Moves a part of the file with every call traced and every copy in JavaScript counted, which takes its time. */
+  /** Moves a part of the file with every call traced and every copy in user space counted, which takes its time. */
   async count(transport: Transport, bytes: number): Promise<Counted> {
     const traces: string[] = [];
     const prefix = (role: Job["role"]) => {
@@ -158,7 +158,7 @@ export class Copies implements Disposable {
 export interface Counted {
   /** Without strace nothing is known of the kernel. */
   readonly kernel: KernelCopies | undefined;
-  /** Bytes that JavaScript copied. */
+  /** Bytes that were copied in user space. */
   readonly userBytes: number;
 }
 

@@ -1,7 +1,11 @@
+import type { NativeFunction } from "../../src/ffi/library.ts";
+import { recommendedLibrary } from "../../src/ffi/recommended.ts";
+
 /**
- * Counts the bytes that JavaScript copies from array to array: it stands in the place of the methods of typed arrays and buffers that copy.
- * Made before anything else is loaded, it sees every copy of the library, which copies with these alone (payloads of up to 128 bytes go
- * word by word, `src/ring/copy.ts`). What an engine or a runtime copies inside of itself, it does not see.
+ * Counts the bytes that this process copies from memory to memory: it stands in the place of the methods of typed arrays and buffers that copy,
+ * and of memcpy(3) where that is called through the FFI. Made before anything is opened, it sees every copy of the library, which copies
+ * with these alone (payloads of up to 128 bytes may go word by word, `src/ring/copy.ts`). What an engine or a runtime copies inside of itself,
+ * it does not see.
  */
 export class CopyCount {
   bytes = 0;
@@ -18,6 +22,25 @@ export class CopyCount {
     this.#replace(Buffer, "from", (_class, result, from: unknown) =>
       ArrayBuffer.isView(from) ? (result as Uint8Array).length : 0,
     );
+    this.#countCalls();
+  }
+
+  /** The third argument of memcpy and memmove is the length. */
+  #countCalls(): void {
+    const library = recommendedLibrary();
+    const bind = library.bind;
+    library.bind = (definitions) => {
+      const bound: Record<string, NativeFunction> = bind(definitions);
+      for (const name of ["memcpy", "memmove"]) {
+        const original = bound[name];
+        if (original === undefined) continue;
+        bound[name] = (to, from, length) => {
+          this.bytes += length;
+          return original(to, from, length);
+        };
+      }
+      return bound;
+    };
   }
 
   /** @param items how many items a call has copied, all of them bytes unless the object says otherwise */

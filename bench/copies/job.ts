@@ -16,7 +16,7 @@ export interface Job {
   readonly shared: string;
   /** Bytes to move at a time. */
   readonly chunkBytes: number;
-  /** Counts what JavaScript copies, and marks the passes for a tracer. */
+  /** Counts what is copied in user space, and marks the passes for a tracer. */
   readonly counting: boolean;
   /** The sink starts the source, which reports to the end of this file, since its standard output may be taken. */
   readonly nested: boolean;
@@ -43,6 +43,6 @@ export interface Report {
   /** Milliseconds on the clock that all processes share. */
   readonly started: number;
   readonly ended: number;
-  /** Bytes that JavaScript has copied, when it was counting. */
+  /** Bytes that were copied in user space, when it was counting. */
   readonly copied: number;
 }

@@ -26,7 +26,7 @@ export interface Pass {
   readonly seconds: number;
   /** What the kernel says of both processes during the pass. */
   readonly usage: Usage;
-  /** Bytes that JavaScript has copied, where it was counting. */
+  /** Bytes that were copied in user space, where it was counting. */
   readonly copied: number;
 }
 

@@ -71,7 +71,7 @@ export async function measureCopies(setup: CopiesSetup): ReturnType<Part> {
     explanation:
       `A file of ${sizeName(bytes)} on a tmpfs goes through two processes into another file, and its SHA-256 is compared. The figure is ` +
       "effective copies: the time that a byte takes, divided by the time that one memcpy in C of the same file takes in the same round. " +
-      "Beside it stand the copies that were counted: bytes of the system calls of both processes, from a trace, and bytes that JavaScript copied.",
+      "Beside it stand the copies that were counted: bytes of the system calls of both processes, from a trace, and bytes that the processes copied in memory.",
     bases: { [job]: BASE, [readingJob]: BASE },
     figures: [one, ...figures.slice(0, moving.length), { ...one, job: readingJob }, ...figures.slice(moving.length)],
   };
@@ -105,7 +105,7 @@ function countedFigures({ kernel, userBytes }: Counted, textbook: number, bytes:
     "counted (copies)": kernel === undefined ? "strace is not installed" : rounded(kernel.bytes / bytes + user),
     "textbook (copies)": textbook,
     "by the kernel": kernel === undefined ? "unknown" : rounded(kernel.bytes / bytes),
-    "by JavaScript": rounded(user),
+    "in user space": rounded(user),
     calls: calls.map(([call, moved]) => `${call} ${rounded(moved / bytes)}`).join(", "),
   };
 }

@@ -24,6 +24,8 @@ const PLACES: readonly Where[] = [
   { name: "Deno", runtime: "deno" },
 ];
 
+const NOTES: Readonly<Record<string, string>> = { "pipe:": "It has no name, so nothing is made in a file system" };
+
 /** What things cost inside of one process. */
 export const part: Part = ({ quick, only }) => measureCosts({ ...(quick ? QUICK : FULL), only });
 
@@ -70,18 +72,19 @@ export async function measureCosts({ milliseconds, rounds, only }: CostsSetup): 
 
 function addTo(
   figures: Map<string, Figure & { samples: number[] }>,
-  { job, contender = "", ns }: Cost,
+  { job, contender = "", ns, failure }: Cost,
   place: Where,
 ): void {
   const key = `${job}|${contender}|${place.name}`;
   const known = figures.get(key);
-  const sample = unitOf(job) === "us" ? ns / 1000 : ns;
+  const samples = ns === undefined ? [] : [unitOf(job) === "us" ? ns / 1000 : ns];
   if (known !== undefined) {
-    known.samples.push(sample);
+    known.samples.push(...samples);
     return;
   }
-  const note = contender === "pipe:" ? { note: "It has no name, so nothing is made in a file system" } : {};
-  figures.set(key, { ...figureOf(job, contender || place.name, place), samples: [sample], ...note });
+  const why = failure === undefined ? NOTES[contender] : `It failed: ${failure}`;
+  const note = why === undefined ? {} : { note: why };
+  figures.set(key, { ...figureOf(job, contender || place.name, place), samples, ...note });
 }
 
 function figureOf(job: string, contender: string, { runtime }: Where): Figure {

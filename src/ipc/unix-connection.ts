@@ -151,6 +151,7 @@ export class UnixConnection<Value = Uint8Array<ArrayBuffer>> implements AsyncDis
   readonly receiver: Channel<Value>;
 
   constructor(address: string, credentials: PeerCredentials, sender: Channel<Value>, receiver: Channel<Value>) {
+    if (typeof sender !== "object") throw new TypeError("A connection is made by UnixConnection.connect() or pair()");
     this.address = address;
     this.credentials = credentials;
     this.sender = sender;

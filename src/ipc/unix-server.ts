@@ -1,3 +1,4 @@
+import { IpcError } from "../errors.ts";
 import { POLLIN } from "../ffi/abi/current.ts";
 import { waitForFd } from "../ffi/off-thread/reactor.ts";
 import { pollOne } from "../ffi/poll.ts";
@@ -10,7 +11,6 @@ import { checkOptions } from "./check-options.ts";
 import { resolveCodec } from "./codec.ts";
 import type { ChannelOptions, Codec } from "./options.ts";
 import { DEFAULT_MODE } from "./recommended.ts";
-import { closedError } from "./turns.ts";
 import { UnixConnection, type UnixConnectionOptions } from "./unix-connection.ts";
 import { ConnectedSocket } from "./unix-link/connected-socket.ts";
 import { ListeningSocket } from "./unix-link/listening-socket.ts";
@@ -81,6 +81,7 @@ export class UnixServer<Value = Uint8Array<ArrayBuffer>>
 
   /** For {@link UnixServer.listen}. */
   constructor(address: string, listening: ListeningSocket, options: UnixConnectionOptions, codec: Codec<unknown>) {
+    if (!(listening instanceof ListeningSocket)) throw new TypeError("A server is made by UnixServer.listen()");
     this.address = address;
     this.#listening = listening;
     this.#options = options;
@@ -176,7 +177,9 @@ export class UnixServer<Value = Uint8Array<ArrayBuffer>>
   }
 
   #tryAccept(call: string): UnixConnection<Value> | undefined {
-    if (this.#closed) throw closedError(`${call} on ${this.address}`);
+    if (this.#closed) {
+      throw new IpcError("IPC_CLOSED", `${call} on ${this.address}: the server was closed here. Listen again`);
+    }
     for (;;) {
       const fd = this.#listening.tryAccept(this.address);
       if (fd === undefined) return undefined;

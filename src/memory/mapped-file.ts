@@ -18,6 +18,7 @@ import { madvise, msync } from "../ffi/mmap.ts";
 import { callBlocking } from "../ffi/off-thread/blocking-call.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import { SystemError } from "../ffi/system-error.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import { publishFile } from "../objects/publish-file.ts";
 import type { Arena } from "./arena.ts";
 import { checkNewObject } from "./check-new-object.ts";
@@ -118,6 +119,7 @@ export class MappedFile implements Disposable {
 
   /** For {@link MappedFile.open}. */
   constructor(path: string, access: MapAccess, fileOffset: number, mapping: Mapping) {
+    if (typeof mapping !== "object") throw new TypeError("A file is mapped by MappedFile.open()");
     this.path = path;
     this.access = access;
     this.size = mapping.size;
@@ -240,6 +242,7 @@ function named(path: string): string {
 }
 
 function checkOptions(path: string, options: MapFileOptions): Wanted {
+  checkOptionNames("MappedFile.open()", options, { access: "", offset: "", length: "", create: "", mode: "" });
   const { access = "read", offset = 0, length, create, mode = 0o600 } = options;
   if (typeof path !== "string") throw new TypeError(`The path of a file is a string, not ${shown(path)}`);
   if (access !== "read" && access !== "readwrite" && access !== "private") {

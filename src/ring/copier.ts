@@ -37,14 +37,17 @@ export class ViewCopier implements Copier {
     this.#bytes = bytes;
   }
 
+  /** See {@link Copier.copyIn}. */
   copyIn(at: number, source: Uint8Array, length: number): void {
     copyIn(this.#words, this.#bytes, at, source, length);
   }
 
+  /** See {@link Copier.copyOut}. */
   copyOut(at: number, length: number): Uint8Array<ArrayBuffer> {
     return copyOut(this.#words, this.#bytes, at, length);
   }
 
+  /** See {@link Copier.copyInto}. */
   copyInto(at: number, target: Uint8Array, start: number, length: number): void {
     copyInto(this.#words, this.#bytes, at, target, start, length);
   }

@@ -9,7 +9,7 @@
  *          +-------+---------+--------------+----------+------+-------+-------------+----------+
  *          | magic | version | header bytes | capacity | kind | flags | creator pid | reserved |
  *          +-------+---------+--------------+----------+------+-------+-------------+----------+
- *     128  line 1  | head | ... | 160: oldest, of a kept ring only |   the producer writes it
+ *     128  line 1  | head | ... | 160: oldest, of a kept ring only |   the producer writes them
  *     256  line 2  | tail |   the consumer writes it
  *     384  line 3  | producer's waiter |   the producer sets it, the consumer clears it and wakes the producer
  *     512  line 4  | consumer's waiter |   the consumer sets it, the producer clears it and wakes the consumer

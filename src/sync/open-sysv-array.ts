@@ -33,6 +33,8 @@ export interface SysvArrayOrigin {
 /** Those that this process removes at its end, by id. */
 const owned = new Map<number, Ownership>();
 
+const WAIT_OPTIONS = { timeout: "", signal: "" } as const;
+
 /** How long to wait for whoever made an array to set its values, in milliseconds. */
 const LONGEST_SETUP = 1000;
 
@@ -40,9 +42,14 @@ const LONGEST_SETUP = 1000;
  * Makes an array and sets its values. Its `sem_otime`, which is 0 in a new array, is set last: that is how others see that the values
  * are there. (semget(2) can do neither, so there is a moment between them.)
  */
-export function createSysvArray(key: SysvKey, values: readonly number[], options: SysvArrayOptions): SysvArrayOrigin {
+export function createSysvArray(
+  key: SysvKey,
+  values: readonly number[],
+  options: SysvArrayOptions,
+  others: Readonly<Record<string, "">> = {},
+): SysvArrayOrigin {
   checkSysvValues(values);
-  const { mode, removeOnExit } = checkCreateOptions(options);
+  const { mode, removeOnExit } = checkCreateOptions("SysvSemaphoreArray.create()", options, others);
   const number = sysvKey(key);
   const name = nameOf(key);
   let id: number;
@@ -125,7 +132,7 @@ export async function openOrCreateSysvArray(
   options: SysvArrayOptions & WaitOptions,
 ): Promise<SysvArrayOrigin> {
   checkSysvValues(values);
-  checkCreateOptions(options);
+  checkCreateOptions("SysvSemaphoreArray.openOrCreate()", options, WAIT_OPTIONS);
   checkWaitOptions(options);
   const { signal } = options;
   const limit = setupLimit(key, options);
@@ -146,7 +153,7 @@ export function openOrCreateSysvArraySync(
   options: SysvArrayOptions & WaitOptions,
 ): SysvArrayOrigin {
   checkSysvValues(values);
-  checkCreateOptions(options);
+  checkCreateOptions("SysvSemaphoreArray.openOrCreate()", options, WAIT_OPTIONS);
   checkSyncOptions(options);
   const limit = setupLimit(key, options);
   const never = new Int32Array(new SharedArrayBuffer(4));
@@ -173,7 +180,7 @@ function longer(pause: number): number {
 
 /** @returns `undefined` while an array is there that has no values yet, or when it went meanwhile */
 function findOrMake(key: SysvKey, values: readonly number[], options: SysvArrayOptions): SysvArrayOrigin | undefined {
-  if (sysvKey(key) === IPC_PRIVATE) return createSysvArray(key, values, options);
+  if (sysvKey(key) === IPC_PRIVATE) return createSysvArray(key, values, options, WAIT_OPTIONS);
   try {
     const found = openSysvArray(key);
     if (found.length !== values.length) {
@@ -187,7 +194,7 @@ function findOrMake(key: SysvKey, values: readonly number[], options: SysvArrayO
     if (!(error instanceof IpcError && error.code === "IPC_NOT_FOUND")) throw error;
   }
   try {
-    return createSysvArray(key, values, options);
+    return createSysvArray(key, values, options, WAIT_OPTIONS);
   } catch (error) {
     // somebody else was first
     if (error instanceof IpcError && error.code === "IPC_EXISTS") return undefined;

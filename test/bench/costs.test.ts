@@ -10,6 +10,8 @@ test(
   deadline(100_000, async () => {
     const { figures, bases } = await measureCosts({ milliseconds: 1, rounds: 1, only: ["Bun", "node:ffi"] });
     for (const { job, contender, samples, note } of figures) {
+      // the queues of all programs of a user share one limit
+      if (contender === "mq:" && note?.includes("RLIMIT_MSGQUEUE")) continue;
       assert.ok((samples[0] as number) > 0, `${job}, ${contender}: ${note}`);
       assert.ok(
         figures.some((figure) => figure.job === job && figure.contender === bases[job]),

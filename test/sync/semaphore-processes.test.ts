@@ -7,6 +7,7 @@ import { IPC_PRIVATE } from "../../src/ffi/abi/current.ts";
 import { Semaphore } from "../../src/sync/semaphore.ts";
 import { SysvSemaphoreArray } from "../../src/sync/sysv-semaphore-array.ts";
 import { deadline } from "../support/deadline.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { nativePeer } from "../support/native-peer.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
@@ -149,4 +150,5 @@ test(
   }),
 );
 
+leakCheck(test);
 test.run();

@@ -55,7 +55,7 @@ export function remove(
   const { name } = target;
   if (typeof name !== "string" || name === "")
     throw new TypeError(`name is ${JSON.stringify(name)}, but must be a string that is not empty`);
-  const found = findObjects([kind]).find((object) => isNamed(object, name));
+  const found = findObjects([kind], name).find((object) => isNamed(object, name));
   const what = `Cannot remove ${kind} ${name}`;
   if (found === undefined) throw new IpcError("IPC_NOT_FOUND", `${what}: there is none of that name`);
   const { use, holders, notes } = found;
