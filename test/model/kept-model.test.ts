@@ -1,5 +1,5 @@
 // runtimes: bun - it takes the source and memory apart, which no runtime does differently
-// timeout: 300s
+// timeout: 600s
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { expectFound } from "./expect-found.ts";
