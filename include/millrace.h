@@ -306,11 +306,11 @@ enum {
   MR_CREATOR_PID_AT = 24,
   MR_HEAD_AT = 128,
   MR_TAIL_AT = 256,
-  MR_TO_CARRY = 4,
-  MR_TO_MESSAGES = 8,
-  MR_TO_BYTES = 16,
-  MR_TO_STALLS = 24,
-  MR_TO_WAKES = 28,
+  MR_TO_CARRY = 896 + 4,
+  MR_TO_MESSAGES = 896 + 8,
+  MR_TO_BYTES = 896 + 16,
+  MR_TO_STALLS = 896 + 24,
+  MR_TO_WAKES = 896 + 28,
   MR_WAITER_AT = 384, /* the producer's; the consumer's lies 128 behind it, and so do the next two */
   MR_STATE_AT = 640,
   MR_TO_PID = 4,
@@ -633,7 +633,7 @@ static millrace_result mr_build(const millrace *ring, char out[PATH_MAX]) {
   size_t capacity = ring->options.capacity != 0 ? ring->options.capacity : MR_DEFAULT_CAPACITY;
   uint32_t header[32] = {0};
   header[MR_MAGIC_AT / 4] = MR_MAGIC;
-  header[MR_VERSION_AT / 4] = 1;
+  header[MR_VERSION_AT / 4] = 2;
   header[MR_HEADER_BYTES_AT / 4] = (uint32_t)header_bytes;
   header[MR_CAPACITY_AT / 4] = (uint32_t)capacity;
   header[MR_KIND_AT / 4] = 1;
@@ -719,7 +719,7 @@ static millrace_result mr_map(millrace *ring) {
     uint32_t right;
   } constants[] = {
       {"magic (byte 0)", MR_MAGIC_AT, MR_MAGIC},
-      {"version (byte 4)", MR_VERSION_AT, 1},
+      {"version (byte 4)", MR_VERSION_AT, 2},
       {"kind (byte 16)", MR_KIND_AT, 1},
       {"flags (byte 20)", MR_FLAGS_AT, 0},
       {"header bytes (byte 8)", MR_HEADER_BYTES_AT, (uint32_t)header_bytes},

@@ -24,6 +24,11 @@ const ROWS: readonly Row[] = [
     open: () => Channel.receiver("broadcast:adapters-table"),
   },
   {
+    form: "`file:/PATH`",
+    what: "lock-free ring in a file, which stays",
+    open: () => Channel.receiver(`file:${scratch}/file`),
+  },
+  {
     form: "`funnel:NAME`",
     what: "any number of senders, one receiver, in shared memory",
     open: () => Channel.receiver("funnel:adapters-table"),

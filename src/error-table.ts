@@ -30,6 +30,7 @@ export const ERROR_TABLE: Readonly<Record<Operation, Codes>> = {
     ...DESCRIPTORS,
     ...SPACE,
     EEXIST: "IPC_EXISTS",
+    ENODEV: "IPC_UNSUPPORTED",
     ENOENT: "IPC_NOT_FOUND",
     ENOTDIR: "IPC_NOT_FOUND",
   },

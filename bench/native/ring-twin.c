@@ -2,10 +2,10 @@
  * The ring of docs/ring-layout.md in C, as its measure: one producer and one consumer that spin, without sleeping, roles or counters.
  *
  *   ring-twin send|receive SEGMENT SIZE WARM_UP COUNT BATCH_BYTES
- *   ring-twin ping|pong SEGMENT SEGMENT_BACK SIZE WARM_UP COUNT spin|futex
+ *   ring-twin ping|pong SEGMENT SEGMENT_BACK SIZE WARM_UP COUNT spin|futex [SAMPLES]
  *
  * SEGMENT is a file with an initialised header. The receiver prints the nanoseconds from the end of the warm-up to the last message;
- * ping prints those of all round trips. Each message begins and ends with its number, which the other side compares.
+ * ping prints those of all round trips, and writes those of each to SAMPLES as 32-bit words. Each message begins and ends with its number, which the other side compares.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -203,12 +203,19 @@ int main(int argc, char **argv) {
   }
   struct ring there = open_ring(argv[pings ? 2 : 3], 0), back = open_ring(argv[pings ? 3 : 2], 0);
   const int parks = strcmp(argv[7], "futex") == 0;
+  uint32_t *took = pings && argc > 8 ? calloc(warm_up + count, sizeof *took) : NULL;
   uint64_t start = now();
   for (uint32_t i = 1; i <= warm_up + count; i++) {
+    const uint64_t began = took != NULL ? now() : 0;
     if (pings) put(&there, message, size, i, parks);
     get(&back, message, size, i, parks);
     if (pongs) put(&there, message, size, i, parks);
+    if (took != NULL) took[i - 1] = (uint32_t)(now() - began);
     if (i == warm_up) start = now();
+  }
+  if (took != NULL) {
+    FILE *file = fopen(argv[8], "wb");
+    if (file == NULL || fwrite(took + warm_up, sizeof *took, count, file) != count || fclose(file) != 0) fail(argv[8]);
   }
   if (pings) printf("%llu\n", (unsigned long long)(now() - start));
   return 0;

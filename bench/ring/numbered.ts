@@ -20,7 +20,8 @@ export function verify(message: Uint8Array, at: number, length: number, size: nu
   );
 }
 
-function wordAt(bytes: Uint8Array, at: number): number {
+/** The four bytes there, as a signed number. */
+export function wordAt(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |
     ((bytes[at + 1] as number) << 8) |

@@ -42,7 +42,7 @@ _RECORD_HEADER = 8
 
 # Indices of words
 _HEAD, _TAIL = 128 // 4, 256 // 4
-_TO_CARRY, _TO_MESSAGES, _TO_BYTES, _TO_STALLS, _TO_WAKES = 1, 2, 4, 6, 7
+_TO_CARRY, _TO_MESSAGES, _TO_BYTES, _TO_STALLS, _TO_WAKES = 225, 226, 228, 230, 231
 _WAITERS = (384 // 4, 512 // 4)
 _STATES = (640 // 4, 768 // 4)
 _TO_PID, _TO_SESSIONS = 1, 2
@@ -202,7 +202,7 @@ def _build(path, capacity, mode):
         try:
             # all of it now: a full tmpfs is an error here, and not a SIGBUS later
             os.posix_fallocate(segment, 0, mmap.PAGESIZE + capacity)
-            os.pwrite(segment, struct.pack("<7I", _MAGIC, 1, mmap.PAGESIZE, capacity, 1, 0, os.getpid()), 0)
+            os.pwrite(segment, struct.pack("<7I", _MAGIC, 2, mmap.PAGESIZE, capacity, 1, 0, os.getpid()), 0)
         finally:
             os.close(segment)
         for bell in _BELLS:
@@ -355,7 +355,7 @@ class _End:
         self._data = self._view[mmap.PAGESIZE :]
         self._capacity = capacity
         self._largest = capacity // 2 - _RECORD_HEADER
-        rights = (("magic", 0, _MAGIC), ("version", 1, 1), ("header bytes", 2, mmap.PAGESIZE), ("capacity", 3, capacity))
+        rights = (("magic", 0, _MAGIC), ("version", 1, 2), ("header bytes", 2, mmap.PAGESIZE), ("capacity", 3, capacity))
         for what, word, right in (*rights, ("kind", 4, 1), ("flags", 5, 0)):
             if self._words[word] != right:
                 raise self._corrupt(f"{what} (byte {4 * word})", self._words[word], right)

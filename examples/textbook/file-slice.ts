@@ -28,7 +28,7 @@ function shout(path: string) {
   for (const [index, byte] of slice.bytes.entries()) {
     if (byte >= 0x61 && byte <= 0x7a) slice.bytes[index] = byte - 0x20;
   }
-  slice.flush();
+  slice.flushSync();
 }
 
 async function run() {

@@ -49,7 +49,8 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
   "flock(2)": "LOCK_SH LOCK_EX LOCK_NB LOCK_UN",
   "ioctl(2)": "FIONREAD",
   "lseek(2)": "SEEK_SET SEEK_CUR SEEK_END",
-  "fallocate(2)": "FALLOC_FL_KEEP_SIZE FALLOC_FL_PUNCH_HOLE",
+  "fallocate(2)":
+    "FALLOC_FL_KEEP_SIZE FALLOC_FL_PUNCH_HOLE FALLOC_FL_ZERO_RANGE FALLOC_FL_COLLAPSE_RANGE FALLOC_FL_INSERT_RANGE",
   "inode(7)": "S_IFMT S_IFSOCK S_IFLNK S_IFREG S_IFBLK S_IFDIR S_IFCHR S_IFIFO",
   "mmap(2)": `PROT_NONE PROT_READ PROT_WRITE PROT_EXEC MAP_SHARED MAP_SHARED_VALIDATE MAP_PRIVATE MAP_FIXED MAP_FIXED_NOREPLACE
     MAP_ANONYMOUS MAP_NORESERVE MAP_POPULATE MAP_LOCKED MAP_HUGETLB`,
@@ -66,7 +67,7 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
     IN_DELETE_SELF IN_MODIFY IN_MOVE_SELF IN_MOVED_FROM IN_MOVED_TO IN_MOVE IN_OPEN IN_ALL_EVENTS IN_DONT_FOLLOW
     IN_EXCL_UNLINK IN_MASK_ADD IN_MASK_CREATE IN_ONESHOT IN_ONLYDIR IN_IGNORED IN_ISDIR IN_Q_OVERFLOW IN_UNMOUNT`,
   "sysvipc(7)": "IPC_PRIVATE IPC_CREAT IPC_EXCL IPC_NOWAIT IPC_RMID IPC_SET IPC_STAT IPC_INFO",
-  "msgop(2)": "MSG_NOERROR MSG_EXCEPT MSG_COPY MSG_STAT MSG_INFO",
+  "msgop(2)": "MSG_NOERROR MSG_EXCEPT MSG_COPY MSG_STAT MSG_STAT_ANY MSG_INFO",
   "shmop(2)": "SHM_RDONLY SHM_REMAP SHM_RND SHM_EXEC SHM_STAT SHM_INFO SHM_LOCK SHM_UNLOCK",
   "shmget(2)": "SHM_HUGETLB SHM_NORESERVE SHM_STAT_ANY SHM_DEST SHM_LOCKED",
   "semop(2)": "SEM_UNDO GETPID GETVAL GETALL GETNCNT GETZCNT SETVAL SETALL SEM_STAT SEM_STAT_ANY SEM_INFO",
@@ -126,7 +127,7 @@ export const STRUCTS: Readonly<Record<string, { type: string; members: string }>
       msg_qnum msg_qbytes msg_lspid msg_lrpid`,
   },
   msgbuf: { type: "struct msgbuf", members: "mtype mtext" },
-  msginfo: { type: "struct msginfo", members: "msgmax msgmnb msgmni" },
+  msginfo: { type: "struct msginfo", members: "msgmap msgpool msgtql msgmax msgmnb msgmni" },
   shmid_ds: {
     type: "struct shmid_ds",
     members: `shm_perm.__key shm_perm.uid shm_perm.gid shm_perm.cuid shm_perm.cgid shm_perm.mode shm_segsz shm_atime shm_dtime

@@ -20,15 +20,15 @@ export class LeakWatch {
   async end(file: string): Promise<string[]> {
     this.#look();
     this.#running.delete(file);
-    const left: string[] = [];
+    const due = new Map<string, Set<string>>();
     for (const [object, files] of this.#suspects) {
       if ([...files].some((name) => this.#running.has(name))) continue;
       this.#suspects.delete(object);
-      if (!(await outlives(object))) continue;
-      this.#known.add(object);
-      left.push(`left behind by ${[...files].join(" or ")}: ${object}`);
+      due.set(object, files);
     }
-    return left;
+    const left = await outliving([...due.keys()]);
+    for (const object of left) this.#known.add(object);
+    return left.map((object) => `left behind by ${[...(due.get(object) ?? [])].join(" or ")}: ${object}`);
   }
 
   #look(): void {
@@ -42,12 +42,13 @@ export class LeakWatch {
   }
 }
 
-/** Whether it is still there, and nobody's, after two seconds, which is longer than a killed process takes to go. */
-async function outlives(object: string): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries++) {
-    const isHeld = sharedObjects().get(object);
-    if (isHeld === undefined || isHeld()) return false;
-    await sleep(100);
+/** Those that are still there, and nobody's, after two seconds, which is longer than a killed process takes to go. */
+async function outliving(objects: readonly string[]): Promise<string[]> {
+  let left = [...objects];
+  for (let tries = 0; left.length > 0 && tries < 20; tries++) {
+    const there = sharedObjects();
+    left = left.filter((object) => there.get(object)?.() === false);
+    if (left.length > 0) await sleep(100);
   }
-  return true;
+  return left;
 }

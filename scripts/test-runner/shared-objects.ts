@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 
 /** The private folders that the runner itself makes; it checks them by itself. */
 export const OWN_PREFIX = "millrace-test-";
@@ -18,12 +20,23 @@ export function sharedObjects(): Map<string, IsHeld> {
   for (const { key, semid } of rowsOf("sem")) {
     objects.set(`SysV semaphore array ${semid} (key ${key})`, () => false);
   }
-  for (const folder of ["/dev/shm", "/dev/mqueue"]) {
-    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-      if (!name.startsWith(OWN_PREFIX)) objects.set(`${folder}/${name}`, () => isOpen(`${folder}/${name}`));
-    }
+  for (const name of readdirSync("/dev/shm")) {
+    if (!name.startsWith(OWN_PREFIX)) objects.set(`/dev/shm/${name}`, () => isOpen(`/dev/shm/${name}`));
   }
+  // what a process has open of a file system that is mounted elsewhere, or nowhere, has the path in that
+  for (const name of posixQueues()) objects.set(`POSIX queue /${name}`, () => isOpen(`/${name}`));
   return objects;
+}
+
+const MQUEUE = "/dev/mqueue";
+
+/** The names of the POSIX queues. Where their file system is not mounted, root mounts it for himself. */
+function posixQueues(): string[] {
+  if (existsSync(MQUEUE)) return readdirSync(MQUEUE);
+  if (process.getuid?.() !== 0) return [];
+  const script = 'mount -t mqueue none "$1" && exec ls -A "$1"';
+  const { status, stdout } = spawnSync("unshare", ["-m", "sh", "-c", script, "sh", tmpdir()], { encoding: "utf8" });
+  return status === 0 ? stdout.split("\n").filter((name) => name !== "") : [];
 }
 
 /** The rows of a table in `/proc/sysvipc`, by column name. */

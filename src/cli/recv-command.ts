@@ -18,6 +18,11 @@ export const recvCommand = defineCommand({
       valueHint: "FILE",
       description: "Write to this file; standard output without it, or for -",
     },
+    from: {
+      type: "string",
+      valueHint: "oldest|now",
+      description: "broadcast:, file: begin with the oldest message that is there, or with the next one",
+    },
     ...TRANSFER_ARGS,
   },
   notes: [

@@ -35,7 +35,7 @@ export const TRANSFER_ARGS = {
 } as const satisfies ArgsDef;
 
 /** The arguments of `send` and `recv` as they were written. */
-type TransferArgs = ParsedArgs<typeof TRANSFER_ARGS> & { address?: string | undefined };
+type TransferArgs = ParsedArgs<typeof TRANSFER_ARGS> & { address?: string | undefined; from?: string | undefined };
 
 /** What a transfer was asked to do. */
 export interface TransferOptions {
@@ -70,6 +70,7 @@ export function readTransferOptions({ address, ...args }: TransferArgs): Transfe
   if (args.capacity !== undefined) channel.capacity = parseSize("--capacity", args.capacity);
   if (args.type !== undefined) channel.type = parseWholeNumber("--type", args.type, 0);
   if (args.fragments === true) channel.fragments = true;
+  if (args.from !== undefined) channel.from = args.from as "oldest";
   const framing = framingFor(scheme, args.raw === true, lines);
   if (framing !== undefined) channel.framing = framing;
   asUsageError(() => checkOptions(scheme, channel));

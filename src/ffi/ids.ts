@@ -3,6 +3,7 @@ import { lazyBind } from "./bind.ts";
 
 const calls = lazyBind({
   getpid: { parameters: [], result: "i32" },
+  getppid: { parameters: [], result: "i32" },
   getuid: { parameters: [], result: "u32" },
   geteuid: { parameters: [], result: "u32" },
   getgid: { parameters: [], result: "u32" },
@@ -18,6 +19,16 @@ const calls = lazyBind({
  */
 export function getpid(): number {
   return calls().getpid();
+}
+
+/**
+ * `pid_t getppid(void)` — The process that started this one, or the one that took it over when that had ended; 0 when it lives outside
+ * of this pid namespace.
+ *
+ * @see https://man7.org/linux/man-pages/man2/getppid.2.html
+ */
+export function getppid(): number {
+  return calls().getppid();
 }
 
 /**

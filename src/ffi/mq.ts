@@ -215,26 +215,23 @@ export function mqTimedreceive(
 export function mqGetattr(queue: number): MqAttributes {
   checkInt32("queue", queue);
   if (calls().mq_getattr(queue, scratch) !== 0) throw failedCall("mq_getattr");
-  return {
-    nonblock: (getMember(scratch, MQ_ATTR.mq_flags) & O_NONBLOCK) !== 0,
-    maxmsg: getMember(scratch, MQ_ATTR.mq_maxmsg),
-    msgsize: getMember(scratch, MQ_ATTR.mq_msgsize),
-    curmsgs: getMember(scratch, MQ_ATTR.mq_curmsgs),
-  };
+  return attributes(0);
 }
 
 /**
  * `int mq_setattr(mqd_t mqdes, const struct mq_attr *newattr, struct mq_attr *oldattr)` — Sets `O_NONBLOCK` of this open of the queue,
  * which is all that can be set.
  *
+ * @returns what the queue told before
  * @throws {SystemError} `EBADF` not a queue's descriptor
  * @see https://man7.org/linux/man-pages/man3/mq_getattr.3.html
  */
-export function mqSetattr(queue: number, { nonblock }: Pick<MqAttributes, "nonblock">): void {
+export function mqSetattr(queue: number, { nonblock }: Pick<MqAttributes, "nonblock">): MqAttributes {
   checkInt32("queue", queue);
   clear(scratch, MQ_ATTR.sizeof);
   setMember(scratch, MQ_ATTR.mq_flags, nonblock ? O_NONBLOCK : 0);
-  if (calls().mq_setattr(queue, scratch, 0) !== 0) throw failedCall("mq_setattr");
+  if (calls().mq_setattr(queue, scratch, scratchAddress() + MQ_ATTR.sizeof) !== 0) throw failedCall("mq_setattr");
+  return attributes(MQ_ATTR.sizeof);
 }
 
 /**
@@ -266,6 +263,16 @@ export function mqNotify(queue: number, notification: { signal: number; value?: 
     event = scratchAddress();
   }
   if (calls().mq_notify(queue, event) !== 0) throw failedCall("mq_notify");
+}
+
+/** @param base where the `struct mq_attr` begins in the scratch memory */
+function attributes(base: number): MqAttributes {
+  return {
+    nonblock: (getMember(scratch, MQ_ATTR.mq_flags, base) & O_NONBLOCK) !== 0,
+    maxmsg: getMember(scratch, MQ_ATTR.mq_maxmsg, base),
+    msgsize: getMember(scratch, MQ_ATTR.mq_msgsize, base),
+    curmsgs: getMember(scratch, MQ_ATTR.mq_curmsgs, base),
+  };
 }
 
 function outcome(syscall: string, result: number): number {

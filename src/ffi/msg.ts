@@ -1,6 +1,6 @@
 /** System V message queues. A message is a `struct msgbuf`: its type, a positive `long`, then its bytes. */
-import { IPC_RMID, IPC_SET, IPC_STAT, MSGBUF, MSQID_DS } from "./abi/current.ts";
-import { EAGAIN, EINTR, ENOMSG } from "./abi/errno.ts";
+import { IPC_RMID, IPC_SET, IPC_STAT, MSG_INFO, MSG_STAT_ANY, MSGBUF, MSGINFO, MSQID_DS } from "./abi/current.ts";
+import { EAGAIN, EINTR, EINVAL, ENOMSG } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
 import { cString } from "./c-string.ts";
 import { checkInt32, checkInteger, checkSize, checkView } from "./check.ts";
@@ -46,6 +46,17 @@ export interface MessageQueueStatus {
   /** Process of the last `msgsnd` and of the last `msgrcv`; 0 for none. */
   lspid: number;
   lrpid: number;
+}
+
+/** What the kernel tells of all queues together: from `struct msginfo`. */
+export interface MessageQueuesInfo {
+  /** The highest index for {@link msgctlStatIndex} in use; 0 also when there is none. */
+  highestIndex: number;
+  /** Queues there are. */
+  usedIds: number;
+  /** Messages in all queues, and their bytes. */
+  messages: number;
+  bytes: number;
 }
 
 /**
@@ -117,13 +128,17 @@ export function msgsnd(queue: number, message: ArrayBufferView, length: number, 
  *
  * @param message room for a `struct msgbuf`: see {@link messageType} and {@link MSG_TEXT_OFFSET}
  * @param length bytes of room after the type
- * @param type 0 takes the first message, a positive number the first of that type, a negative one the first of the lowest type up to it
- * @param flags `IPC_NOWAIT`, `MSG_NOERROR` (cut long messages off), `MSG_EXCEPT`, or 0
+ * @param type 0 takes the first message, a positive number the first of that type, a negative one the first of the lowest type up to it;
+ * with `MSG_COPY` the place of the message, from 0
+ * @param flags `IPC_NOWAIT`, `MSG_NOERROR` (cut long messages off), `MSG_EXCEPT` (the first that is not of that type), `MSG_COPY` (a copy;
+ * the message stays; only together with `IPC_NOWAIT`), or 0
  * @returns the bytes after the type, {@link WOULD_BLOCK} when there is no message, {@link INTERRUPTED} when a signal ended the wait
  * @throws {SystemError} `E2BIG` the message is longer than the room; it stays in the queue
  * @throws {SystemError} `EACCES` no permission to read
  * @throws {SystemError} `EIDRM` the queue was removed meanwhile
- * @throws {SystemError} `EINVAL` no such queue
+ * @throws {SystemError} `EINVAL` no such queue, or `MSG_COPY` without `IPC_NOWAIT`, with `MSG_EXCEPT`, or of
+ * a message that `MSG_NOERROR` would have to cut off
+ * @throws {SystemError} `ENOSYS` `MSG_COPY`, and a kernel without `CONFIG_CHECKPOINT_RESTORE`
  * @throws {RangeError} `length` goes beyond the view
  * @see https://man7.org/linux/man-pages/man2/msgrcv.2.html
  *
@@ -175,22 +190,7 @@ export function messageType(message: DataView): number {
  */
 export function msgctlStat(queue: number): MessageQueueStatus {
   msgctl(queue, IPC_STAT);
-  return {
-    key: getMember(scratch, MSQID_DS.msg_perm___key),
-    uid: getMember(scratch, MSQID_DS.msg_perm_uid),
-    gid: getMember(scratch, MSQID_DS.msg_perm_gid),
-    cuid: getMember(scratch, MSQID_DS.msg_perm_cuid),
-    cgid: getMember(scratch, MSQID_DS.msg_perm_cgid),
-    mode: getMember(scratch, MSQID_DS.msg_perm_mode),
-    stime: getMember(scratch, MSQID_DS.msg_stime),
-    rtime: getMember(scratch, MSQID_DS.msg_rtime),
-    ctime: getMember(scratch, MSQID_DS.msg_ctime),
-    cbytes: getMember(scratch, MSQID_DS.msg_cbytes),
-    qnum: getMember(scratch, MSQID_DS.msg_qnum),
-    qbytes: getMember(scratch, MSQID_DS.msg_qbytes),
-    lspid: getMember(scratch, MSQID_DS.msg_lspid),
-    lrpid: getMember(scratch, MSQID_DS.msg_lrpid),
-  };
+  return status();
 }
 
 /**
@@ -225,9 +225,62 @@ export function msgctlRemove(queue: number): void {
   msgctl(queue, IPC_RMID);
 }
 
-function msgctl(queue: number, operation: number): void {
+/**
+ * `msgctl(0, MSG_INFO, &msginfo)` — Tells about all queues together.
+ *
+ * @see https://man7.org/linux/man-pages/man2/msgctl.2.html
+ */
+export function msgctlInfo(): MessageQueuesInfo {
+  const highestIndex = msgctl(0, MSG_INFO);
+  return {
+    highestIndex,
+    usedIds: getMember(scratch, MSGINFO.msgpool),
+    messages: getMember(scratch, MSGINFO.msgmap),
+    bytes: getMember(scratch, MSGINFO.msgtql),
+  };
+}
+
+/**
+ * `msgctl(index, MSG_STAT_ANY, &msqid_ds)` — Tells about the queue at an index of the kernel's table, also one that this user may not
+ * read. To list all, ask for each index from 0 to {@link MessageQueuesInfo.highestIndex}.
+ *
+ * @returns with its id; `undefined` when there is no queue at that index
+ * @throws {SystemError} `EIDRM` the queue was removed meanwhile
+ * @see https://man7.org/linux/man-pages/man2/msgctl.2.html
+ */
+export function msgctlStatIndex(index: number): (MessageQueueStatus & { id: number }) | undefined {
+  checkInt32("index", index);
+  const id: number = calls().msgctl(index, MSG_STAT_ANY, scratch);
+  if (id >= 0) return { id, ...status() };
+  const errno = lastErrno();
+  if (errno === EINVAL) return undefined;
+  throw new SystemError("msgctl", errno);
+}
+
+function msgctl(queue: number, operation: number): number {
   checkInt32("queue", queue);
-  if (calls().msgctl(queue, operation, scratch) !== 0) throw failedCall("msgctl");
+  const result: number = calls().msgctl(queue, operation, scratch);
+  if (result < 0) throw failedCall("msgctl");
+  return result;
+}
+
+function status(): MessageQueueStatus {
+  return {
+    key: getMember(scratch, MSQID_DS.msg_perm___key),
+    uid: getMember(scratch, MSQID_DS.msg_perm_uid),
+    gid: getMember(scratch, MSQID_DS.msg_perm_gid),
+    cuid: getMember(scratch, MSQID_DS.msg_perm_cuid),
+    cgid: getMember(scratch, MSQID_DS.msg_perm_cgid),
+    mode: getMember(scratch, MSQID_DS.msg_perm_mode),
+    stime: getMember(scratch, MSQID_DS.msg_stime),
+    rtime: getMember(scratch, MSQID_DS.msg_rtime),
+    ctime: getMember(scratch, MSQID_DS.msg_ctime),
+    cbytes: getMember(scratch, MSQID_DS.msg_cbytes),
+    qnum: getMember(scratch, MSQID_DS.msg_qnum),
+    qbytes: getMember(scratch, MSQID_DS.msg_qbytes),
+    lspid: getMember(scratch, MSQID_DS.msg_lspid),
+    lrpid: getMember(scratch, MSQID_DS.msg_lrpid),
+  };
 }
 
 function checkMessage(message: ArrayBufferView, length: number): void {

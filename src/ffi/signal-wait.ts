@@ -29,6 +29,7 @@ import { interval, isForEver } from "./timespec.ts";
 
 const calls = lazyBind({
   sigqueue: { parameters: ["i32", "i32", "i64"], result: "i32" },
+  sigprocmask: { parameters: ["i32", "pointer", "pointer"], result: "i32" },
   // returns the errno
   pthread_sigmask: { parameters: ["i32", "pointer", "pointer"], result: "i32" },
   sigpending: { parameters: ["pointer"], result: "i32" },
@@ -104,7 +105,7 @@ export function rtTgsigqueueinfo(tgid: number, tid: number, signal: number, valu
 
 /**
  * `int pthread_sigmask(int how, const sigset_t *set, sigset_t *oldset)` — Says, and if asked changes, which signals this thread does
- * not get for now. They wait. (`sigprocmask` is the same for a process with one thread, which no runtime is.)
+ * not get for now. They wait.
  *
  * @param how `"block"` adds to them, `"unblock"` takes away, `"set"` replaces them; without, nothing changes
  * @param signals `SIGKILL` and `SIGSTOP` are passed over
@@ -113,18 +114,24 @@ export function rtTgsigqueueinfo(tgid: number, tid: number, signal: number, valu
  * @see https://man7.org/linux/man-pages/man3/pthread_sigmask.3.html
  */
 export function pthreadSigmask(how?: "block" | "unblock" | "set", signals: readonly number[] = []): number[] {
-  let operation = 0;
-  let set = 0;
-  if (how !== undefined) {
-    const known = OPERATIONS[how];
-    if (known === undefined)
-      throw new TypeError(`how is ${JSON.stringify(how)}, but must be "block", "unblock" or "set"`);
-    operation = known;
-    fillSignalSet(signals, 0);
-    set = scratchAddress();
-  }
+  const [operation, set] = maskArguments(how, signals);
   const errno: number = calls().pthread_sigmask(operation, set, scratchAddress() + SIGSET.sizeof);
   if (errno !== 0) throw new SystemError("pthread_sigmask", errno);
+  return readSignalSet(SIGSET.sizeof);
+}
+
+/**
+ * `int sigprocmask(int how, const sigset_t *set, sigset_t *oldset)` — The same as {@link pthreadSigmask}, as C programs know it. On Linux
+ * it changes the mask of the thread that calls it and of no other, and every runtime has several; POSIX leaves it open.
+ *
+ * @param how as of {@link pthreadSigmask}
+ * @returns those that were blocked before
+ * @throws {SystemError} `EINVAL` no such signal
+ * @see https://man7.org/linux/man-pages/man2/sigprocmask.2.html
+ */
+export function sigprocmask(how?: "block" | "unblock" | "set", signals: readonly number[] = []): number[] {
+  const [operation, set] = maskArguments(how, signals);
+  if (calls().sigprocmask(operation, set, scratchAddress() + SIGSET.sizeof) !== 0) throw failedCall("sigprocmask");
   return readSignalSet(SIGSET.sizeof);
 }
 
@@ -233,3 +240,16 @@ const OPERATIONS: Readonly<Record<string, number>> = {
   unblock: SIG_UNBLOCK,
   set: SIG_SETMASK,
 };
+
+/** The first two arguments of the calls that change a mask; without `how` nothing changes. */
+function maskArguments(
+  how: "block" | "unblock" | "set" | undefined,
+  signals: readonly number[],
+): [operation: number, set: number] {
+  if (how === undefined) return [0, 0];
+  const operation = OPERATIONS[how];
+  if (operation === undefined)
+    throw new TypeError(`how is ${JSON.stringify(how)}, but must be "block", "unblock" or "set"`);
+  fillSignalSet(signals, 0);
+  return [operation, scratchAddress()];
+}

@@ -12,6 +12,7 @@ export type ParsedAddress =
   | FunnelAddress
   | PipeAddress
   | FifoAddress
+  | FileAddress
   | SysvAddress
   | MqAddress
   | UnixAddress
@@ -48,6 +49,13 @@ export interface PipeAddress {
 /** `fifo:PATH`; a relative path counts from the current directory and is absolute from here on */
 export interface FifoAddress {
   readonly scheme: "fifo";
+  readonly text: string;
+  readonly path: string;
+}
+
+/** `file:PATH`; likewise absolute */
+export interface FileAddress {
+  readonly scheme: "file";
   readonly text: string;
   readonly path: string;
 }
@@ -107,6 +115,7 @@ const PARSERS: { readonly [S in Scheme]: Parser<Extract<ParsedAddress, { scheme:
   },
   pipe: { form: "pipe:FD", parse: parsePipe },
   fifo: { form: "fifo:/PATH", parse: parseFifo },
+  file: { form: "file:/PATH", parse: parseFile },
   sysv: { form: "sysv:KEY", parse: parseSysv },
   mq: { form: "mq:/NAME", parse: parseMq },
   unix: { form: "unix:/PATH", parse: parseUnix },
@@ -159,9 +168,9 @@ function isScheme(text: string): text is Scheme {
 
 function parseBareName(address: string): ParsedAddress {
   if (address.includes("/")) {
-    const [fifo, unix] = [quote(`fifo:${address}`), quote(`unix:${address}`)];
+    const [fifo, unix, file] = [quote(`fifo:${address}`), quote(`unix:${address}`), quote(`file:${address}`)];
     throw new RangeError(
-      `${quote(address)} is not an address: for a named pipe write ${fifo}, for a unix socket ${unix}`,
+      `${quote(address)} is not an address: for a named pipe write ${fifo}, for a unix socket ${unix}, for a ring that stays ${file}`,
     );
   }
   return PARSERS[DEFAULT_SCHEME].parse(address);
@@ -210,6 +219,11 @@ function parsePipe(rest: string): PipeAddress {
 function parseFifo(rest: string): FifoAddress {
   const path = checkedPath("fifo:", rest);
   return { scheme: "fifo", text: `fifo:${path}`, path };
+}
+
+function parseFile(rest: string): FileAddress {
+  const path = checkedPath("file:", rest);
+  return { scheme: "file", text: `file:${path}`, path };
 }
 
 function parseSysv(rest: string): SysvAddress {

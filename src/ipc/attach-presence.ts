@@ -1,5 +1,5 @@
 import { lstatSync, mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR, S_IFMT, S_IFREG } from "../ffi/abi/current.ts";
@@ -10,7 +10,6 @@ import { queryLock, tryLock, unlock } from "../ffi/lock.ts";
 import { renameExchange } from "../ffi/rename.ts";
 import { pageSize } from "../ffi/sysconf.ts";
 import type { Region } from "../memory/region.ts";
-import { objectDirectory } from "../objects/object-directory.ts";
 import { waitForLock } from "../objects/wait-for-lock.ts";
 import { headerBytesOf } from "../ring/header-bytes.ts";
 import { initializeHeader } from "../ring/initialize-header.ts";
@@ -35,10 +34,12 @@ import {
   bellFile,
   otherSide,
   pidWord,
+  placeOf,
   removeObject,
   roleByte,
   SEGMENT_FILE,
   SETUP_BYTE,
+  sessionsWord,
   stateWord,
   sweepTemporaries,
   temporaryPath,
@@ -46,6 +47,27 @@ import {
 
 /** What is asked of a new object. */
 export type NewObject = Pick<AttachOptions, "address" | "capacity" | "mode">;
+
+/** What an object does that stays when nobody holds it. */
+export interface Keep {
+  readonly shape: ObjectShape;
+  /**
+   * Called under the setup lock when the end is this process's and before `enter`, in the place of making another object: begins the
+   * next session where the last one is over. `peerHeld`: somebody is at the other end.
+   */
+  reopen(object: KeptObject): void;
+  /** Called under the setup lock when an end leaves, before its memory goes. */
+  leave?(region: Region): void;
+}
+
+/** What `Keep.reopen` works on. */
+export interface KeptObject {
+  readonly words: Int32Array;
+  /** Index in `words` of the header. */
+  readonly header: number;
+  readonly side: Side;
+  readonly peerHeld: boolean;
+}
 
 /** What `attachPresence` wants to know. */
 export interface AttachOptions {
@@ -59,10 +81,12 @@ export interface AttachOptions {
   readonly mode: number;
   /** Called under the setup lock before an object whose last session is over is replaced; it reads the object's owner words. */
   readonly discard?: (ownerWord: (index: 0 | 1 | 2 | 3) => number) => void;
+  /** For an object that stays. */
+  readonly keep?: Keep | undefined;
 }
 
 /**
- * Attaches to the object `name` as its producer (a sender) or consumer (a receiver), and makes it when there is none. An object whose
+ * Attaches to the object `name`, or at a path if it is one, as its producer (a sender) or consumer (a receiver), and makes it when there is none. An object whose
  * last session is over, and one that is too small and holds nothing, is replaced.
  *
  * @param enter called under the setup lock when everything is open, to take the end: it sets the state word
@@ -75,15 +99,16 @@ export function attachPresence(
   options: AttachOptions,
   enter: (presence: Presence) => void,
 ): Presence {
-  const path = join(objectDirectory(), name);
+  const path = placeOf(name);
+  const remedies = options.keep === undefined ? REMEDIES : KEPT_REMEDIES;
   try {
     for (;;) {
-      const { segment, created } = openOrCreate(path, options);
+      const { segment, created } = openOrCreate(path, options, options.keep?.shape);
       const presence = attachOpened(segment, path, name, side, options, created, enter);
       if (presence !== undefined) return presence;
     }
   } catch (error) {
-    const remedy = REMEDIES[(error as { code?: string }).code ?? ""];
+    const remedy = remedies[(error as { code?: string }).code ?? ""];
     const message = `Cannot open ${options.address} as ${side}, in ${path}`;
     throw domainError("create", error, remedy === undefined ? message : `${message}. ${remedy}`);
   }
@@ -100,14 +125,19 @@ export interface ObjectShape {
   makeBells(directory: string, mode: number): void;
 }
 
-const TWO_BELLS: ObjectShape = {
-  kind: KIND_SPSC,
-  bell: bellFile("sender"),
-  makeBells(directory, mode) {
-    mkfifo(join(directory, bellFile("sender")), mode);
-    mkfifo(join(directory, bellFile("receiver")), mode);
-  },
-};
+const TWO_BELLS: ObjectShape = twoBells(KIND_SPSC);
+
+/** An object with a bell for each end. */
+export function twoBells(kind: RingKind): ObjectShape {
+  return {
+    kind,
+    bell: bellFile("sender"),
+    makeBells(directory, mode) {
+      mkfifo(join(directory, bellFile("sender")), mode);
+      mkfifo(join(directory, bellFile("receiver")), mode);
+    },
+  };
+}
 
 /** Opens the segment of an object, which is made when there is none. */
 export function openOrCreate(
@@ -145,17 +175,19 @@ function openSegment(path: string, address: string, shape: ObjectShape): number 
   return undefined;
 }
 
-/** Closes and refuses a segment that is not a file of this user, in a directory that is not a link. */
+/** Closes and refuses a segment that is not a file of this user, in a directory of this user's that is not a link. */
 function checkSegment(segment: number, path: string, address: string): void {
   const { mode, uid } = fstat(segment);
   const user = geteuid();
-  if ((mode & S_IFMT) === S_IFREG && uid === user && !lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink())
-    return;
+  const folder = lstatSync(path, { throwIfNoEntry: false });
+  const owner = uid === user ? (folder?.uid ?? user) : uid;
+  if ((mode & S_IFMT) === S_IFREG && owner === user && !folder?.isSymbolicLink()) return;
   close(segment);
-  if (uid === user) throw foreign(path, address, undefined);
+  if (owner === user) throw foreign(path, address, undefined);
+  const what = uid === user ? `the folder ${path}` : `its segment in ${path}`;
   throw new IpcError(
     "IPC_PERMISSION",
-    `Cannot open ${address}: its segment in ${path} belongs to user ${uid}, not to ${user}. Remove it, or use another name`,
+    `Cannot open ${address}: ${what} belongs to user ${owner}, not to ${user}. Remove it, or use another name`,
   );
 }
 
@@ -186,7 +218,7 @@ function createObject(path: string, options: NewObject, shape: ObjectShape): boo
 
 /** Builds an object under a temporary name and gives its path. */
 export function buildObject(path: string, { capacity, mode }: NewObject, shape: ObjectShape = TWO_BELLS): string {
-  sweepTemporaries(objectDirectory());
+  sweepTemporaries(dirname(path));
   const temporary = temporaryPath(path);
   mkdirSync(temporary, { mode: 0o700 });
   try {
@@ -224,7 +256,7 @@ function attachOpened(
   let region: Region | undefined;
   try {
     waitForLock(segment, "write", SETUP_BYTE, 1);
-    region = mapSegment(segment, options.address);
+    region = mapSegment(segment, options.address, options.keep?.shape.kind);
     const { words } = region.arena;
     const header = region.offset >> 2;
     const segmentState = Atomics.load(words, header + (SEGMENT_STATE_OFFSET >> 2));
@@ -249,10 +281,15 @@ function attachOpened(
     const peerBell = openBell(join(path, bellFile(otherSide(side))), O_RDWR);
     opened.push(peerBell);
     const capacity = (region.length - pageSize()) / 2;
-    const presence = new Presence({ name, side, region, capacity, created, path, segment, bell, peerBell });
+    if (options.keep !== undefined) {
+      const peerHeld = queryLock(segment, "write", roleByte(otherSide(side)), 1);
+      options.keep.reopen({ words, header, side, peerHeld });
+    }
+    const { keep } = options;
+    const presence = new Presence({ name, side, region, capacity, created, path, segment, bell, peerBell, keep });
     enter(presence);
     unlock(segment, SETUP_BYTE, 1);
-    presence.own();
+    if (keep === undefined) presence.own();
     return presence;
   } catch (error) {
     region?.close();
@@ -269,7 +306,7 @@ function fits(region: Region, segment: number, path: string, side: Side, options
   if (queryLock(segment, "write", roleByte(side), 1)) return true; // busy, which is reported by the caller
   const peerHeld = queryLock(segment, "write", roleByte(other), 1);
   const receiverState = Atomics.load(words, header + stateWord("receiver"));
-  if (!peerHeld && receiverState === STATE_CLOSED) {
+  if (options.keep === undefined && !peerHeld && receiverState === STATE_CLOSED) {
     // the last receiver left and nobody is there: that session is over
     options.discard?.((index) => Atomics.load(words, header + (OWNER_WORDS_OFFSET >> 2) + index));
     removeObject(path, words, header);
@@ -277,14 +314,17 @@ function fits(region: Region, segment: number, path: string, side: Side, options
   }
   const capacity = (region.length - pageSize()) / 2;
   if (!options.capacityAsked || capacity >= options.capacity) return true;
-  const empty = Atomics.load(words, header + (HEAD_OFFSET >> 2)) === Atomics.load(words, header + (TAIL_OFFSET >> 2));
+  const empty =
+    options.keep === undefined
+      ? Atomics.load(words, header + (HEAD_OFFSET >> 2)) === Atomics.load(words, header + (TAIL_OFFSET >> 2))
+      : Atomics.load(words, header + sessionsWord("sender")) === 0;
   const replaceable =
     empty && (side === "sender" || (!peerHeld && Atomics.load(words, header + stateWord(other)) === STATE_NEVER));
   if (!replaceable) {
     throw new IpcError(
       "IPC_EXISTS",
-      `Cannot open ${options.address} with a capacity of ${options.capacity} bytes: it exists with ${capacity} and is in use. ` +
-        "Open it without a capacity, or let the sender ask for the larger one",
+      `Cannot open ${options.address} with a capacity of ${options.capacity} bytes: it exists with ${capacity} and ${options.keep === undefined ? "is in use" : "keeps what was sent"}. ` +
+        "Open it without a capacity, or let the sender ask for the larger one when it is made",
     );
   }
   if (peerHeld) supersede(path, words, header, other, options);
@@ -296,10 +336,22 @@ function fits(region: Region, segment: number, path: string, side: Side, options
 function supersede(path: string, words: Int32Array, header: number, other: Side, options: AttachOptions): void {
   const bell = openBell(join(path, bellFile(other)), O_RDWR);
   let replacement: string | undefined;
+  const state = header + (SEGMENT_STATE_OFFSET >> 2);
   try {
-    replacement = buildObject(path, options);
-    Atomics.store(words, header + (SEGMENT_STATE_OFFSET >> 2), SEGMENT_SUPERSEDED);
-    renameExchange(replacement, path);
+    replacement = buildObject(path, options, options.keep?.shape);
+    Atomics.store(words, state, SEGMENT_SUPERSEDED);
+    try {
+      renameExchange(replacement, path);
+    } catch (error) {
+      // a file system that cannot exchange; the object stays what it was
+      Atomics.store(words, state, SEGMENT_LIVE);
+      throw new IpcError(
+        "IPC_EXISTS",
+        `Cannot make ${options.address} larger for its sender: ${(error as Error).message}. ` +
+          "Open the sender before the receiver, or give both the same capacity",
+        { cause: error },
+      );
+    }
     write(bell, new Uint8Array(1));
   } finally {
     close(bell);
@@ -317,6 +369,19 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EPERM: "Mend the permissions there, or set MILLRACE_DIR to a directory of your own on a tmpfs",
   EROFS: "Set MILLRACE_DIR to a directory of your own on a tmpfs",
   EMFILE: "Close some descriptors, or raise the limit of open files (ulimit -n)",
+};
+
+const FREE_SPACE = "Free space there, ask for a smaller capacity, or use a path on another file system";
+
+const KEPT_REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: FREE_SPACE,
+  EDQUOT: FREE_SPACE,
+  EACCES: "Mend the permissions there, or use a path in a folder of your own",
+  EPERM: "Mend the permissions there, or use a path on a file system that has FIFOs",
+  EROFS: "Use a path on a file system that can be written to",
+  ENODEV: "Use a path on a file system whose files can be mapped shared",
+  ENOENT: "Make the folder that it shall lie in",
+  EMFILE: REMEDIES.EMFILE as string,
 };
 
 /** True while `path` still leads to the open segment. */

@@ -335,6 +335,16 @@ export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<V
     return this.#sending === undefined ? this.#wrongSide("sendDescriptor") : this.#sending.sendDescriptor(fd, options);
   }
 
+  /** As `sendDescriptor()`; false when the transport has no room now, or other calls wait. */
+  trySendDescriptor(fd: number): boolean {
+    return (this.#sending ?? this.#throwWrongSide("trySendDescriptor")).trySendDescriptor(fd);
+  }
+
+  /** As `sendDescriptor()`, blocking the thread. */
+  sendDescriptorSync(fd: number, options?: WaitOptions): void {
+    (this.#sending ?? this.#throwWrongSide("sendDescriptorSync")).sendDescriptorSync(fd, options);
+  }
+
   /**
    * Receives a descriptor; waits while nothing is there. Messages in front of it have to be received first: with a message next, this is
    * `IPC_UNSUPPORTED`, and so is `receive()` with a descriptor next. Neither takes anything away.
@@ -345,6 +355,16 @@ export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<V
   receiveDescriptor(options?: WaitOptions): Promise<number | undefined> {
     const receiving = this.#receiving;
     return receiving === undefined ? this.#wrongSide("receiveDescriptor") : receiving.receiveDescriptor(options);
+  }
+
+  /** As `receiveDescriptor()`; `undefined` also when nothing is there now. See `ended`. */
+  tryReceiveDescriptor(): number | undefined {
+    return (this.#receiving ?? this.#throwWrongSide("tryReceiveDescriptor")).tryReceiveDescriptor();
+  }
+
+  /** As `receiveDescriptor()`, blocking the thread. */
+  receiveDescriptorSync(options?: WaitOptions): number | undefined {
+    return (this.#receiving ?? this.#throwWrongSide("receiveDescriptorSync")).receiveDescriptorSync(options);
   }
 
   /**

@@ -12,6 +12,7 @@ const COMMON: readonly OptionName[] = ["codec", "maxMessageBytes", "signal", "ti
 const OPTIONS_OF: Readonly<Record<Scheme, readonly OptionName[]>> = {
   ring: ["capacity", "mode"],
   broadcast: ["capacity", "from", "lag", "mode"],
+  file: ["capacity", "durable", "from", "mode"],
   funnel: ["capacity", "mode"],
   pipe: ["capacity", "framing"],
   fifo: ["capacity", "framing", "mode", "wait"],
@@ -35,6 +36,7 @@ const CHECKS: { readonly [Name in OptionName]-?: (value: NonNullable<ChannelOpti
       throw new TypeError(`The framing is ${show(value)}, but must be "length", "lines" or "raw"`);
   },
   codec: checkCodec,
+  durable: (value) => checkChoice("durable", value, ["none", "close", "each"]),
   from: (value) => checkChoice("from", value, ["oldest", "now"]),
   lag: (value) => checkChoice("lag", value, ["error", "skip"]),
   type: (value) => checkNumber("type", value, -MAX_TYPE, MAX_TYPE, "a message type"),

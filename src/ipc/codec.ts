@@ -1,11 +1,23 @@
+import process from "node:process";
+import { IpcError } from "../errors.ts";
 import { bytesCodec, plainBytes } from "./codec-bytes.ts";
 import { jsonCodec } from "./codec-json.ts";
 import { textCodec } from "./codec-text.ts";
+import { v8Codec } from "./codec-v8.ts";
 import type { ChannelOptions, Codec } from "./options.ts";
 
-/** Finds the codec of a channel. Only `"v8"` has to be loaded for it. */
-export async function resolveCodec(codec: ChannelOptions["codec"] = "bytes"): Promise<Codec<unknown>> {
-  if (codec === "v8") return (await import("./codec-v8.ts")).v8Codec;
+/** Finds the codec of a channel. Only for `"v8"` something has to be loaded. */
+export async function resolveCodec(codec?: ChannelOptions["codec"]): Promise<Codec<unknown>> {
+  return codec === "v8" ? v8Codec(await import("node:v8")) : resolveCodecSync(codec);
+}
+
+/**
+ * As {@link resolveCodec}, at once.
+ *
+ * @throws {IpcError} `IPC_UNSUPPORTED` `"v8"`, where the runtime can load nothing at once (Node before 20.16)
+ */
+export function resolveCodecSync(codec: ChannelOptions["codec"] = "bytes"): Codec<unknown> {
+  if (codec === "v8") return v8Codec(loadedV8());
   if (codec === "bytes") return bytesCodec as Codec<unknown>;
   if (codec === "text") return textCodec as Codec<unknown>;
   if (codec === "json") return jsonCodec;
@@ -34,4 +46,13 @@ function customCodec(codec: Codec<unknown>): Codec<unknown> {
     },
     decode: (bytes) => codec.decode(bytes),
   };
+}
+
+function loadedV8(): typeof import("node:v8") {
+  const { getBuiltinModule } = process as { getBuiltinModule?: (name: string) => unknown };
+  if (getBuiltinModule !== undefined) return getBuiltinModule("node:v8") as typeof import("node:v8");
+  throw new IpcError(
+    "IPC_UNSUPPORTED",
+    'The codec "v8" cannot be loaded while the thread blocks, by Node before 20.16: await the form without Sync',
+  );
 }

@@ -127,6 +127,8 @@ export interface Supports {
   readonly emptyMessages: boolean;
   /** A sender waits for a receiver that does not take what was sent, and learns that it has gone; missing means true. */
   readonly backPressure?: boolean;
+  /** What it holds goes when both ends have closed; missing means true. */
+  readonly transient?: boolean;
   /** `sendDescriptor` and `receiveDescriptor`; missing means false. */
   readonly descriptors?: boolean;
 }

@@ -1,13 +1,22 @@
 /** Options of `Channel.sender` and `Channel.receiver`. An option that the kind of channel has no use for is a `TypeError`. */
 export interface ChannelOptions {
-  /** `ring:`, `broadcast:`, `funnel:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity; `unix:` the sender's buffer; `mq:` bytes in all messages, when the queue is made. */
+  /** `ring:`, `file:`, `broadcast:`, `funnel:` room for data in bytes, rounded up to a power of two of whole pages; default 1 MiB. `pipe:`, `fifo:` the pipe's capacity; `unix:` the sender's buffer; `mq:` bytes in all messages, when the queue is made. */
   capacity?: number;
   /** `pipe:`, `fifo:`, `unix:` how messages lie in the byte stream; default `"length"`. */
   framing?: Framing;
   /** How values become bytes; default `"bytes"`. */
   codec?: "bytes" | "text" | "json" | "v8" | Codec<unknown>;
-  /** `broadcast:` where a receiver begins: with the oldest message that is still there (`"oldest"`, the default), or with the next one (`"now"`). */
+  /**
+   * `broadcast:`, `file:` where a receiver begins: with the oldest message that is still there (`"oldest"`, of a `broadcast:` the default), or with
+   * the next one (`"now"`). By default, a receiver of a `file:` goes on where the last one stopped.
+   */
   from?: "oldest" | "now";
+  /**
+   * `file:` what a crash of the machine may cost: `"none"`, the default, leaves it to the kernel what is on the disk; `"close"` writes
+   * everything when this end closes; `"each"` also writes each message that is sent, or each batch, before the call that sends it has done its
+   * work.
+   */
+  durable?: "none" | "close" | "each";
   /** `broadcast:` what a receiver that missed messages does: fail once with `IPC_LAGGED` and go on (`"error"`, the default), or count them in `stats().missed` only (`"skip"`). */
   lag?: "error" | "skip";
   /** `sysv:` the message type: what a sender writes (default 1), what a receiver takes (default 0, any; negative as of msgrcv(2)). */

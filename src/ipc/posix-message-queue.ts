@@ -8,6 +8,7 @@ import type { MqSize } from "../ffi/mq.ts";
 import { waitForFd } from "../ffi/off-thread/reactor.ts";
 import { pollOne } from "../ffi/poll.ts";
 import { beforeBlocking } from "../objects/before-blocking.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import { type Ownership, own } from "../objects/own.ts";
 import { abortedError, checkSyncOptions, checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
 import type { Bytes } from "./codec-bytes.ts";
@@ -106,10 +107,14 @@ export class PosixMessageQueue implements Disposable {
    * @param options `mode`: what for; default `"readwrite"`
    * @throws {IpcError} `IPC_NOT_FOUND`, `IPC_PERMISSION`, `IPC_LIMIT`
    */
-  static open(name: string, { mode = "readwrite" }: { mode?: PosixMessageQueueAccess } = {}): PosixMessageQueue {
+  static open(name: string, options: { mode?: PosixMessageQueueAccess } = {}): PosixMessageQueue {
     checkName(name);
+    checkOptionNames("PosixMessageQueue.open()", options, { mode: "" });
+    const { mode = "readwrite" } = options;
     if (!Object.hasOwn(ACCESS, mode)) {
-      throw new TypeError(`The mode to open a queue is ${String(mode)}, but must be "read", "write" or "readwrite"`);
+      throw new TypeError(
+        `The mode to open a queue is ${typeof mode === "string" ? JSON.stringify(mode) : String(mode)}, but must be "read", "write" or "readwrite"`,
+      );
     }
     return new PosixMessageQueue(openQueue(name, ACCESS[mode], `Cannot open message queue ${name}`), name, mode);
   }
@@ -240,8 +245,20 @@ export class PosixMessageQueue implements Disposable {
     checkWaitOptions(options);
     this.#checkOpen("notified()");
     this.#refuseAborted("notified()", options);
-    const attempt = () => (pollOne(this.#queue.fd, POLLIN, 0) === 0 ? WAIT : undefined);
+    const attempt = () => this.#notice();
     if (attempt() === WAIT) await this.#notifying.wait({ call: "notified()", attempt }, options);
+  }
+
+  /**
+   * As `notified()`, blocking the thread. What `attributes().messages` says is the form that never waits.
+   *
+   * @throws {IpcError} `IPC_TIMEOUT`, `IPC_CLOSED`
+   */
+  notifiedSync(options: { timeout?: number } = {}): void {
+    checkSyncOptions(options);
+    this.#checkOpen("notifiedSync()");
+    const attempt = () => this.#notice();
+    if (attempt() === WAIT) this.#notifying.waitSync({ call: "notifiedSync()", attempt }, options.timeout);
   }
 
   /** Asks the kernel about the queue. */
@@ -289,8 +306,7 @@ export class PosixMessageQueue implements Disposable {
 
   #sendAttempt(call: string, message: Bytes, options: { priority?: number }): () => undefined | typeof WAIT {
     const bytes = messageBytes(message);
-    if (options === null || typeof options !== "object")
-      throw new TypeError(`Options of ${call} are an object { priority, timeout, signal }, not ${String(options)}`);
+    checkOptionNames(call, options, { priority: "", timeout: "", signal: "" });
     const { priority = 0 } = options;
     checkNumber("priority", priority, 0, MAX_PRIORITY);
     this.#checkOpen(call);
@@ -303,6 +319,10 @@ export class PosixMessageQueue implements Disposable {
     const message = this.#queue.tryReceive(this.#room);
     if (message === undefined) return WAIT;
     return { data: this.#room.slice(0, message.length), priority: message.priority };
+  }
+
+  #notice(): undefined | typeof WAIT {
+    return pollOne(this.#queue.fd, POLLIN, 0) === 0 ? WAIT : undefined;
   }
 
   #checkReading(call: string): void {
@@ -356,12 +376,16 @@ function checkName(name: string): void {
 }
 
 function checkCreateOptions(options: PosixMessageQueueOptions): PosixMessageQueueOptions {
-  const { maxMessages, messageBytes: bytes, mode, removeOnExit } = options;
+  checkOptionNames("PosixMessageQueue.create()", options, {
+    maxMessages: "",
+    messageBytes: "",
+    mode: "",
+    removeOnExit: "boolean",
+  });
+  const { maxMessages, messageBytes: bytes, mode } = options;
   if (maxMessages !== undefined) checkNumber("maxMessages", maxMessages, 1, 2 ** 31 - 1);
   if (bytes !== undefined) checkNumber("messageBytes", bytes, 1, 2 ** 31 - 1);
   if (mode !== undefined) checkNumber("mode", mode, 0, 0o777);
-  if (removeOnExit !== undefined && typeof removeOnExit !== "boolean")
-    throw new TypeError(`removeOnExit is of type ${typeof removeOnExit}, but must be true or false`);
   return options;
 }
 

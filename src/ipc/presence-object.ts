@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync, renameSync, rmSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { domainError } from "../error-table.ts";
 import { getpid } from "../ffi/ids.ts";
 import { kill } from "../ffi/signal.ts";
+import { objectDirectory, objectDirectoryPath } from "../objects/object-directory.ts";
 import {
   CONSUMER_STATE_OFFSET,
   FROM_STATE_TO_PID,
@@ -51,9 +52,15 @@ export function sessionsWord(side: Side): number {
   return stateWord(side) + (FROM_STATE_TO_SESSIONS >> 2);
 }
 
+/** Where the object of that name lies; a name that is an absolute path is the place itself. */
+export function placeOf(name: string): string {
+  return isAbsolute(name) ? name : join(objectDirectory(), name);
+}
+
 /** Where an object is built before it gets its name. The process id in it tells whether its maker still lives. */
 export function temporaryPath(path: string): string {
-  return join(dirname(path), `${TEMPORARY}${getpid()}-${randomBytes(6).toString("hex")}`);
+  const directory = dirname(path);
+  return join(directory, `${temporaryPrefix(directory)}${getpid()}-${randomBytes(6).toString("hex")}`);
 }
 
 /**
@@ -74,9 +81,11 @@ export function removeObject(path: string, words: Int32Array, header: number): v
 
 /** Removes what processes left that died while they made or removed an object. */
 export function sweepTemporaries(directory: string): void {
+  const prefix = temporaryPrefix(directory);
+  const ours = prefix === TEMPORARY ? /^(\d+)-/ : /^(\d+)-[0-9a-f]{12}$/;
   for (const entry of readdirSync(directory)) {
-    if (!entry.startsWith(TEMPORARY)) continue;
-    const maker = Number.parseInt(entry.slice(TEMPORARY.length), 10);
+    if (!entry.startsWith(prefix)) continue;
+    const maker = Number(ours.exec(entry.slice(prefix.length))?.[1]);
     if (maker > 0 && !isAlive(maker)) rmSync(join(directory, basename(entry)), { recursive: true, force: true });
   }
 }
@@ -91,3 +100,8 @@ function isAlive(pid: number): boolean {
 }
 
 const TEMPORARY = ".tmp-";
+
+/** In a folder of the user's, where other programs' temporary files may lie, the name says whose they are. */
+function temporaryPrefix(directory: string): string {
+  return directory === objectDirectoryPath() ? TEMPORARY : ".millrace-tmp-";
+}

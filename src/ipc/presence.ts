@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { IpcError } from "../errors.ts";
 import { O_RDONLY } from "../ffi/abi/current.ts";
 import { close, read, write } from "../ffi/fd.ts";
-import { queryLock } from "../ffi/lock.ts";
+import { queryLock, unlock } from "../ffi/lock.ts";
 import type { Region } from "../memory/region.ts";
 import { type Ownership, own } from "../objects/own.ts";
 import { waitForLock } from "../objects/wait-for-lock.ts";
@@ -17,6 +17,7 @@ import {
   STATE_NEVER,
   TAIL_OFFSET,
 } from "../ring/layout.ts";
+import type { Keep } from "./attach-presence.ts";
 import type { Side } from "./link.ts";
 import { openBell } from "./open-bell.ts";
 import {
@@ -66,6 +67,7 @@ export class Presence {
   readonly #header: number;
   readonly #sessionsBefore: number;
   readonly #peerBefore: PeerState;
+  readonly #keep: Keep | undefined;
   #bell: number;
   #open = true;
   #ownership: Ownership | undefined;
@@ -81,6 +83,7 @@ export class Presence {
     this.#segment = parts.segment;
     this.#bell = parts.bell;
     this.#peerBell = parts.peerBell;
+    this.#keep = parts.keep;
     this.#words = parts.region.arena.words;
     this.#header = parts.region.offset >> 2;
     this.#sessionsBefore = this.peerSessions;
@@ -171,6 +174,16 @@ export class Presence {
     this.#ownership = own("ring", this.#path, () => this.leaveAtExit());
   }
 
+  /** Runs `body` while nobody attaches, detaches or removes, and gives what that gives. */
+  exclusively<Result>(body: () => Result): Result {
+    waitForLock(this.#segment, "write", SETUP_BYTE, 1);
+    try {
+      return body();
+    } finally {
+      unlock(this.#segment, SETUP_BYTE, 1);
+    }
+  }
+
   /** Rings the other end's bell. A full bell is rung already. */
   ringPeer(): void {
     write(this.#peerBell, ONE_BYTE);
@@ -197,7 +210,7 @@ export class Presence {
 
   /**
    * Leaves. The state word says "closed" from here on, the peer's bell is rung, and everything is unmapped and closed. When the other
-   * end is not held, and nothing in the object waits for a successor, the object is removed.
+   * end is not held, and nothing in the object waits for a successor, the object is removed, unless it is one that is kept.
    *
    * @param last called under the setup lock when the object is removed for good, before it goes
    * @param finished asked under the setup lock when the other end is not held: whether nobody will miss the object; by default, whether
@@ -225,11 +238,13 @@ export class Presence {
     Atomics.store(this.#words, this.#header + stateWord(this.side), state);
     try {
       const peer = this.peerState();
-      if (this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE && peer !== "attached" && finished(peer)) {
+      const live = this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE;
+      if (this.#keep === undefined && live && peer !== "attached" && finished(peer)) {
         last?.();
         removeObject(this.#path, this.#words, this.#header);
       }
       if (peer === "attached") this.ringPeer();
+      this.#keep?.leave?.(this.region);
     } finally {
       this.region.close();
       close(this.#bell);
@@ -267,6 +282,8 @@ export interface PresenceParts {
   readonly segment: number;
   readonly bell: number;
   readonly peerBell: number;
+  /** For an object that stays when nobody holds it. */
+  readonly keep: Keep | undefined;
 }
 
 const ONE_BYTE = new Uint8Array(1);

@@ -97,15 +97,25 @@ export class Receiving {
   receiveDescriptor(options: WaitOptions = {}): Promise<number | undefined> {
     try {
       checkWaitOptions(options);
-      this.checkOpen("receiveDescriptor()", options);
-      if (this.#link.supports.descriptors !== true) throw noDescriptors("receiveDescriptor()", this.#link.address);
-      const attempt = () => this.#takeDescriptor();
-      const descriptor = this.turns.idle ? attempt() : WAIT;
-      if (descriptor !== WAIT) return Promise.resolve(descriptor);
-      return this.turns.wait({ call: "receiveDescriptor()", attempt }, options);
+      const turn = this.#descriptorTurn("receiveDescriptor()", options);
+      const descriptor = this.turns.idle ? turn.attempt() : WAIT;
+      return descriptor === WAIT ? this.turns.wait(turn, options) : Promise.resolve(descriptor);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  tryReceiveDescriptor(): number | undefined {
+    const turn = this.#descriptorTurn("tryReceiveDescriptor()");
+    const descriptor = this.turns.idle ? turn.attempt() : WAIT;
+    return descriptor === WAIT ? undefined : descriptor;
+  }
+
+  receiveDescriptorSync(options: WaitOptions = {}): number | undefined {
+    checkSyncOptions(options);
+    const turn = this.#descriptorTurn("receiveDescriptorSync()");
+    const descriptor = this.turns.idle ? turn.attempt() : WAIT;
+    return descriptor === WAIT ? this.turns.waitSync(turn, options.timeout) : descriptor;
   }
 
   /** At least one value and at most `max`, all that are there; none at the end. */
@@ -217,6 +227,12 @@ export class Receiving {
     throw new TypeError(
       `The codec decoded a message of ${this.#link.address} to undefined, which means the end of the stream`,
     );
+  }
+
+  #descriptorTurn(call: string, options?: WaitOptions): Turn<number | undefined> {
+    this.checkOpen(call, options);
+    if (this.#link.supports.descriptors !== true) throw noDescriptors(call, this.#link.address);
+    return { call, attempt: () => this.#takeDescriptor() };
   }
 
   #valueTurn(call: string): Turn<unknown> {

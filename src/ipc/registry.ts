@@ -16,6 +16,7 @@ const ADAPTERS: { readonly [S in Scheme]: () => Promise<Adapter<Extract<ParsedAd
   broadcast: () => import("./adapters/broadcast.ts"),
   funnel: () => import("./adapters/funnel.ts"),
   pipe: () => import("./adapters/pipe.ts"),
+  file: () => import("./adapters/file.ts"),
   fifo: () => import("./adapters/fifo.ts"),
   sysv: () => import("./adapters/sysv.ts"),
   mq: () => import("./adapters/mq.ts"),

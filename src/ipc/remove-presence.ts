@@ -4,11 +4,10 @@ import { IpcError } from "../errors.ts";
 import { O_NOFOLLOW, O_RDWR } from "../ffi/abi/current.ts";
 import { close, open } from "../ffi/fd.ts";
 import { queryLock } from "../ffi/lock.ts";
-import { objectDirectory } from "../objects/object-directory.ts";
 import { waitForLock } from "../objects/wait-for-lock.ts";
 import type { RingKind } from "../ring/validate-header.ts";
 import { mapSegment } from "./map-segment.ts";
-import { removeObject, roleByte, SEGMENT_FILE, SETUP_BYTE } from "./presence-object.ts";
+import { placeOf, removeObject, roleByte, SEGMENT_FILE, SETUP_BYTE } from "./presence-object.ts";
 
 /**
  * Removes an object that nobody holds.
@@ -18,7 +17,7 @@ import { removeObject, roleByte, SEGMENT_FILE, SETUP_BYTE } from "./presence-obj
  * @throws {IpcError} `IPC_BUSY` when a live process holds an end; `IPC_CORRUPT` when it is not an object of ours
  */
 export function removePresence(name: string, address: string, kind?: RingKind): boolean {
-  const path = join(objectDirectory(), name);
+  const path = placeOf(name);
   if (!existsSync(path)) return false;
   const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
   try {

@@ -102,15 +102,23 @@ export class Sending {
   sendDescriptor(fd: number, options: WaitOptions = {}): Promise<void> {
     try {
       checkWaitOptions(options);
-      checkDescriptor(fd);
-      this.checkOpen("sendDescriptor()", options);
-      if (this.#link.supports.descriptors !== true) throw noDescriptors("sendDescriptor()", this.#link.address);
-      const attempt = () => (this.#link.trySendDescriptor?.(fd) ? undefined : WAIT);
-      if (this.turns.idle && attempt() === undefined) return DONE;
-      return this.turns.wait({ call: "sendDescriptor()", attempt }, options);
+      const turn = this.#descriptorTurn("sendDescriptor()", fd, options);
+      if (this.turns.idle && turn.attempt() === undefined) return DONE;
+      return this.turns.wait(turn, options);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  trySendDescriptor(fd: number): boolean {
+    const turn = this.#descriptorTurn("trySendDescriptor()", fd);
+    return this.turns.idle && turn.attempt() === undefined;
+  }
+
+  sendDescriptorSync(fd: number, options: WaitOptions = {}): void {
+    checkSyncOptions(options);
+    const turn = this.#descriptorTurn("sendDescriptorSync()", fd);
+    if (!this.turns.idle || turn.attempt() === WAIT) this.turns.waitSync(turn, options.timeout);
   }
 
   /** Offers a message to the link, or puts it behind the calls that wait; `undefined` when it was taken at once. */
@@ -281,6 +289,13 @@ export class Sending {
         return false;
       },
     };
+  }
+
+  #descriptorTurn(call: string, fd: number, options?: WaitOptions): Turn<undefined> {
+    checkDescriptor(fd);
+    this.checkOpen(call, options);
+    if (this.#link.supports.descriptors !== true) throw noDescriptors(call, this.#link.address);
+    return { call, attempt: () => (this.#link.trySendDescriptor?.(fd) ? undefined : WAIT) };
   }
 
   #flushTurn(call: string): Turn<void> {

@@ -5,6 +5,7 @@ import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { IPC_CREAT, IPC_EXCL, IPC_PRIVATE, MSG_COPY, MSG_NOERROR } from "../ffi/abi/current.ts";
 import { type MessageQueueStatus, MSG_TEXT_OFFSET, messageType, msgctlSet, msgctlStat, msgget } from "../ffi/msg.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import { type Ownership, own } from "../objects/own.ts";
 import { type SysvKey, sysvKey } from "../objects/sysv-key.ts";
 import { abortedError, checkSyncOptions, checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
@@ -341,6 +342,7 @@ export class SysvMessageQueue implements Disposable {
    */
   set(changes: { maxBytes?: number; mode?: number; uid?: number; gid?: number }): void {
     this.#checkOpen("set()");
+    checkOptionNames("set()", changes, { maxBytes: "", mode: "", uid: "", gid: "" });
     const { maxBytes, mode, uid, gid } = changes;
     if (maxBytes !== undefined) checkNumber("maxBytes", maxBytes, 0, Number.MAX_SAFE_INTEGER);
     if (mode !== undefined) checkNumber("mode", mode, 0, 0o777);
@@ -400,8 +402,10 @@ export class SysvMessageQueue implements Disposable {
 
   #checkReceive(
     call: string,
-    { type = 0, except = false, maxBytes, truncate = false }: SysvReceiveSelection,
+    options: SysvReceiveSelection,
   ): { selection: Selection; attempt: () => SysvMessage | typeof WAIT } {
+    checkOptionNames(call, options, RECEIVE_OPTIONS);
+    const { type = 0, except = false, maxBytes, truncate = false } = options;
     checkNumber("type to receive", type, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
     if (maxBytes !== undefined) checkNumber("maxBytes", maxBytes, 0, 2 ** 31 - 1);
     if (except && type <= 0) {
@@ -478,6 +482,15 @@ export class SysvMessageQueue implements Disposable {
   }
 }
 
+const RECEIVE_OPTIONS = {
+  type: "",
+  except: "boolean",
+  maxBytes: "",
+  truncate: "boolean",
+  timeout: "",
+  signal: "",
+} as const;
+
 function hex(key: number): string {
   return `0x${key.toString(16).padStart(8, "0")}`;
 }
@@ -487,9 +500,7 @@ function closedError(what: string): IpcError {
 }
 
 function checkCreateOptions(options: SysvMessageQueueOptions): SysvMessageQueueOptions {
-  const { mode, removeOnExit } = options;
-  if (mode !== undefined) checkNumber("mode", mode, 0, 0o777);
-  if (removeOnExit !== undefined && typeof removeOnExit !== "boolean")
-    throw new TypeError(`removeOnExit is of type ${typeof removeOnExit}, but must be true or false`);
+  checkOptionNames("SysvMessageQueue.create()", options, { mode: "", removeOnExit: "boolean" });
+  if (options.mode !== undefined) checkNumber("mode", options.mode, 0, 0o777);
   return options;
 }

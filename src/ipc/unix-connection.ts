@@ -7,14 +7,14 @@ import { WOULD_BLOCK } from "../ffi/results.ts";
 import { connect, type PeerCredentials, socket, socketpair } from "../ffi/socket.ts";
 import type { SystemError } from "../ffi/system-error.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
-import type { WaitOptions } from "../wait/wait-options.ts";
+import { checkSyncOptions, type WaitOptions } from "../wait/wait-options.ts";
 import { type UnixAddress, unixAddress } from "./address.ts";
 import { type Channel, createChannel, type ValueOf } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
-import { resolveCodec } from "./codec.ts";
+import { resolveCodec, resolveCodecSync } from "./codec.ts";
 import type { ChannelOptions, Codec } from "./options.ts";
 import { DEFAULT_FRAMING, DEFAULT_MAX_MESSAGE_BYTES } from "./recommended.ts";
-import { connectBlocking } from "./unix-link/connect-blocking.ts";
+import { connectBlocking, connectBlockingSync } from "./unix-link/connect-blocking.ts";
 import { ConnectedSocket } from "./unix-link/connected-socket.ts";
 import { setBuffer } from "./unix-link/set-buffer.ts";
 import { UnixEnd } from "./unix-link/unix-end.ts";
@@ -75,14 +75,27 @@ export class UnixConnection<Value = Uint8Array<ArrayBuffer>> implements AsyncDis
     const codec = await resolveCodec(given.codec);
     const what = `Cannot connect to ${parsed.text}`;
     const connected = await connectTo(parsed, what, limit);
-    if (given.otherUsers !== true && !connected.sameUser) {
-      connected.close();
-      const { pid, uid } = connected.credentials;
-      throw new IpcError(
-        "IPC_PERMISSION",
-        `${what}: user ${uid} listens there, in process ${pid}. Connect with otherUsers: true to talk to another user`,
-      );
-    }
+    checkUser(connected, given, what);
+    return UnixConnection.over({ socket: connected, address: parsed.text, options: given, codec });
+  }
+
+  /**
+   * As {@link UnixConnection.connect}, and blocks the thread. With `timeout` 0 it never waits.
+   *
+   * @throws {IpcError} as `connect`; `IPC_UNSUPPORTED` the codec `"v8"` with Node before 20.16
+   */
+  static connectSync<const Options extends UnixConnectionOptions & { timeout?: number } = Record<never, never>>(
+    address: string,
+    options?: Options,
+  ): UnixConnection<ValueOf<Options>> {
+    const given: UnixConnectionOptions & { timeout?: number } = options ?? {};
+    const parsed = unixAddress(address);
+    checkOptions("unix", given);
+    checkSyncOptions(given);
+    const codec = resolveCodecSync(given.codec);
+    const what = `Cannot connect to ${parsed.text}`;
+    const connected = connectToSync(parsed, what, new TimeLimit(`Connecting to ${parsed.text}`, given));
+    checkUser(connected, given, what);
     return UnixConnection.over({ socket: connected, address: parsed.text, options: given, codec });
   }
 
@@ -138,6 +151,7 @@ export class UnixConnection<Value = Uint8Array<ArrayBuffer>> implements AsyncDis
   readonly receiver: Channel<Value>;
 
   constructor(address: string, credentials: PeerCredentials, sender: Channel<Value>, receiver: Channel<Value>) {
+    if (typeof sender !== "object") throw new TypeError("A connection is made by UnixConnection.connect() or pair()");
     this.address = address;
     this.credentials = credentials;
     this.sender = sender;
@@ -187,9 +201,8 @@ export class UnixConnection<Value = Uint8Array<ArrayBuffer>> implements AsyncDis
 const SUPPORTS = { exclusiveSender: true, exclusiveReceiver: true, receiverFirst: false, named: false };
 
 async function connectTo({ socket: address }: UnixAddress, what: string, limit: TimeLimit): Promise<ConnectedSocket> {
-  let fd = -1;
+  const fd = openSocket(what);
   try {
-    fd = socket(SOCK_STREAM | SOCK_NONBLOCK);
     if (connect(fd, address) === WOULD_BLOCK) {
       // poll says nothing of the room in a server's queue: only a call that blocks waits for it
       setStatusFlags(fd, getStatusFlags(fd) & ~O_NONBLOCK);
@@ -198,18 +211,56 @@ async function connectTo({ socket: address }: UnixAddress, what: string, limit: 
     }
     return new ConnectedSocket(fd, ["sender", "receiver"]);
   } catch (error) {
-    if (fd >= 0) close(fd);
-    const { code } = error as SystemError;
-    if (code === "ECONNREFUSED" || code === "ENOENT") {
-      throw new IpcError("IPC_NOT_FOUND", `${what}: nobody listens there. Start the server first`, { cause: error });
+    close(fd);
+    throw connectFailure(error, what);
+  }
+}
+
+function connectToSync({ socket: address }: UnixAddress, what: string, limit: TimeLimit): ConnectedSocket {
+  const fd = openSocket(what);
+  try {
+    if (connect(fd, address) === WOULD_BLOCK) {
+      setStatusFlags(fd, getStatusFlags(fd) & ~O_NONBLOCK);
+      connectBlockingSync(fd, address, limit);
+      setStatusFlags(fd, getStatusFlags(fd) | O_NONBLOCK);
     }
-    if (code === "EPROTOTYPE") {
-      throw new IpcError("IPC_EXISTS", `${what}: the socket there is not a stream. Use another address`, {
-        cause: error,
-      });
-    }
+    return new ConnectedSocket(fd, ["sender", "receiver"]);
+  } catch (error) {
+    close(fd);
+    throw connectFailure(error, what);
+  }
+}
+
+function openSocket(what: string): number {
+  try {
+    return socket(SOCK_STREAM | SOCK_NONBLOCK);
+  } catch (error) {
     throw domainError("open", error, what);
   }
+}
+
+function connectFailure(error: unknown, what: string): unknown {
+  const { code } = error as SystemError;
+  if (code === "ECONNREFUSED" || code === "ENOENT") {
+    return new IpcError("IPC_NOT_FOUND", `${what}: nobody listens there. Start the server first`, { cause: error });
+  }
+  if (code === "EPROTOTYPE") {
+    return new IpcError("IPC_EXISTS", `${what}: the socket there is not a stream. Use another address`, {
+      cause: error,
+    });
+  }
+  return domainError("open", error, what);
+}
+
+/** @throws {IpcError} `IPC_PERMISSION` and closes it, when another user is at the other end and that was not asked for */
+function checkUser(connected: ConnectedSocket, { otherUsers }: UnixConnectionOptions, what: string): void {
+  if (otherUsers === true || connected.sameUser) return;
+  connected.close();
+  const { pid, uid } = connected.credentials;
+  throw new IpcError(
+    "IPC_PERMISSION",
+    `${what}: user ${uid} listens there, in process ${pid}. Connect with otherUsers: true to talk to another user`,
+  );
 }
 
 function makePair(): [number, number] {

@@ -1,13 +1,16 @@
+import { IpcError } from "../errors.ts";
+import { POLLIN } from "../ffi/abi/current.ts";
 import { waitForFd } from "../ffi/off-thread/reactor.ts";
+import { pollOne } from "../ffi/poll.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
-import { abortedError, checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
+import { abortedError, checkSyncOptions, checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
 import { unixAddress } from "./address.ts";
 import type { ValueOf } from "./channel.ts";
 import { checkOptions } from "./check-options.ts";
 import { resolveCodec } from "./codec.ts";
 import type { ChannelOptions, Codec } from "./options.ts";
 import { DEFAULT_MODE } from "./recommended.ts";
-import { closedError } from "./turns.ts";
 import { UnixConnection, type UnixConnectionOptions } from "./unix-connection.ts";
 import { ConnectedSocket } from "./unix-link/connected-socket.ts";
 import { ListeningSocket } from "./unix-link/listening-socket.ts";
@@ -78,6 +81,7 @@ export class UnixServer<Value = Uint8Array<ArrayBuffer>>
 
   /** For {@link UnixServer.listen}. */
   constructor(address: string, listening: ListeningSocket, options: UnixConnectionOptions, codec: Codec<unknown>) {
+    if (!(listening instanceof ListeningSocket)) throw new TypeError("A server is made by UnixServer.listen()");
     this.address = address;
     this.#listening = listening;
     this.#options = options;
@@ -105,7 +109,7 @@ export class UnixServer<Value = Uint8Array<ArrayBuffer>>
     const stop = new AbortController();
     try {
       for (;;) {
-        const connection = this.tryAccept();
+        const connection = this.#tryAccept("accept()");
         if (connection !== undefined) return connection;
         await limit.race(waitForFd(this.#listening.fd, "read", stop.signal));
       }
@@ -115,21 +119,30 @@ export class UnixServer<Value = Uint8Array<ArrayBuffer>>
   }
 
   /**
+   * As {@link UnixServer.accept}, and blocks the thread.
+   *
+   * @param options `timeout` in milliseconds
+   * @throws {IpcError} `IPC_LIMIT`, `IPC_CLOSED` as `accept`; `IPC_TIMEOUT`
+   */
+  acceptSync(options: { timeout?: number } = {}): UnixConnection<Value> {
+    checkSyncOptions(options);
+    const limit = new TimeLimit(`acceptSync() on ${this.address}`, options);
+    for (;;) {
+      const connection = this.#tryAccept("acceptSync()");
+      if (connection !== undefined) return connection;
+      limit.throwIfOver();
+      beforeBlocking();
+      pollOne(this.#listening.fd, POLLIN, limit.left()?.timeout ?? Number.POSITIVE_INFINITY);
+    }
+  }
+
+  /**
    * A connection that waits to be accepted, `undefined` when there is none.
    *
    * @throws {IpcError} `IPC_LIMIT`, `IPC_CLOSED` as `accept`
    */
   tryAccept(): UnixConnection<Value> | undefined {
-    if (this.#closed) throw closedError(`accept() on ${this.address}`);
-    for (;;) {
-      const fd = this.#listening.tryAccept(this.address);
-      if (fd === undefined) return undefined;
-      const socket = new ConnectedSocket(fd, ["sender", "receiver"]);
-      if (this.#options.otherUsers === true || socket.sameUser) {
-        return UnixConnection.over({ socket, address: this.address, options: this.#options, codec: this.#codec });
-      }
-      socket.close();
-    }
+    return this.#tryAccept("tryAccept()");
   }
 
   /** The connections, one after the other, until the server is closed. */
@@ -161,6 +174,21 @@ export class UnixServer<Value = Uint8Array<ArrayBuffer>>
   /** The same as `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #tryAccept(call: string): UnixConnection<Value> | undefined {
+    if (this.#closed) {
+      throw new IpcError("IPC_CLOSED", `${call} on ${this.address}: the server was closed here. Listen again`);
+    }
+    for (;;) {
+      const fd = this.#listening.tryAccept(this.address);
+      if (fd === undefined) return undefined;
+      const socket = new ConnectedSocket(fd, ["sender", "receiver"]);
+      if (this.#options.otherUsers === true || socket.sameUser) {
+        return UnixConnection.over({ socket, address: this.address, options: this.#options, codec: this.#codec });
+      }
+      socket.close();
+    }
   }
 }
 

@@ -6,7 +6,6 @@ import {
   MADV_RANDOM,
   MADV_SEQUENTIAL,
   MADV_WILLNEED,
-  MS_ASYNC,
   MS_SYNC,
   O_NONBLOCK,
   O_RDONLY,
@@ -16,7 +15,10 @@ import {
 } from "../ffi/abi/current.ts";
 import { close, fstat, open } from "../ffi/fd.ts";
 import { madvise, msync } from "../ffi/mmap.ts";
+import { callBlocking } from "../ffi/off-thread/blocking-call.ts";
 import { pageSize } from "../ffi/sysconf.ts";
+import { SystemError } from "../ffi/system-error.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import { publishFile } from "../objects/publish-file.ts";
 import type { Arena } from "./arena.ts";
 import { checkNewObject } from "./check-new-object.ts";
@@ -71,7 +73,7 @@ const ADVICE: Readonly<Record<Advice, number>> = {
  * {
  *   using file = MappedFile.open(path, { access: "readwrite", create: 8 });
  *   file.bytes[0] = (file.bytes[0] ?? 0) + 1;
- *   file.flush();
+ *   await file.flush();
  * }
  * using file = MappedFile.open(path);
  * console.log(file.read(0, 1)[0]);
@@ -117,6 +119,7 @@ export class MappedFile implements Disposable {
 
   /** For {@link MappedFile.open}. */
   constructor(path: string, access: MapAccess, fileOffset: number, mapping: Mapping) {
+    if (typeof mapping !== "object") throw new TypeError("A file is mapped by MappedFile.open()");
     this.path = path;
     this.access = access;
     this.size = mapping.size;
@@ -170,22 +173,24 @@ export class MappedFile implements Disposable {
   }
 
   /**
-   * Has what was written put on the disk, and blocks the thread until it is there. Other processes see it without that.
+   * Has what was written put on the disk, and resolves when it is there. Other processes see it without that. The event loop goes on, and
+   * `close()` meanwhile does no harm.
    *
-   * @param options `async: true` only asks for it and does not wait
    * @throws {TypeError} it is not mapped with `"readwrite"`
    * @throws {SystemError} `EIO` the disk failed
-   * @throws {IpcError} `IPC_CLOSED`
+   * @throws {IpcError} `IPC_CLOSED`; `IPC_WORKER_CRASHED` the thread that waits ended by itself
    * @see https://man7.org/linux/man-pages/man2/msync.2.html
    */
-  flush(options: { readonly async?: boolean } = {}): void {
-    this.#mapping.checkOpen();
-    if (this.access !== "readwrite") {
-      throw new TypeError(
-        `The file ${this.path} is mapped with "${this.access}": nothing of it goes to the file, so there is nothing to flush`,
-      );
-    }
-    msync(this.address - this.#skip, this.size + this.#skip, options.async === true ? MS_ASYNC : MS_SYNC);
+  async flush(): Promise<void> {
+    this.#checkFlush();
+    const { result, errno } = await callBlocking("msync", [this.address - this.#skip, this.size + this.#skip, MS_SYNC]);
+    if (result !== 0) throw new SystemError("msync", errno);
+  }
+
+  /** As {@link MappedFile.flush}, and blocks the thread. */
+  flushSync(): void {
+    this.#checkFlush();
+    msync(this.address - this.#skip, this.size + this.#skip, MS_SYNC);
   }
 
   /**
@@ -214,6 +219,14 @@ export class MappedFile implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+
+  #checkFlush(): void {
+    this.#mapping.checkOpen();
+    if (this.access === "readwrite") return;
+    throw new TypeError(
+      `The file ${this.path} is mapped with "${this.access}": nothing of it goes to the file, so there is nothing to flush`,
+    );
+  }
 }
 
 interface Wanted {
@@ -229,6 +242,7 @@ function named(path: string): string {
 }
 
 function checkOptions(path: string, options: MapFileOptions): Wanted {
+  checkOptionNames("MappedFile.open()", options, { access: "", offset: "", length: "", create: "", mode: "" });
   const { access = "read", offset = 0, length, create, mode = 0o600 } = options;
   if (typeof path !== "string") throw new TypeError(`The path of a file is a string, not ${shown(path)}`);
   if (access !== "read" && access !== "readwrite" && access !== "private") {

@@ -8,6 +8,7 @@ import { F_SEAL_SHRINK } from "../ffi/abi/current.ts";
 import { dup, getSeals } from "../ffi/fcntl.ts";
 import { close, type FileStatus, fstat } from "../ffi/fd.ts";
 import { shmUnlink } from "../ffi/posix-shm.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import type { Ownership } from "../objects/own.ts";
 import type { Arena } from "./arena.ts";
 import { checkNewObject } from "./check-new-object.ts";
@@ -101,6 +102,7 @@ export class SharedMemory implements Disposable {
    */
   static create(name: string, size: number, options: CreateMemoryOptions = {}): SharedMemory {
     const canonical = sharedMemoryName(name);
+    checkOptionNames("SharedMemory.create()", options, CREATE_OPTIONS);
     const { mode = 0o600, removeOnExit = true } = options;
     checkNewObject(named(canonical), size, mode);
     try {
@@ -121,6 +123,7 @@ export class SharedMemory implements Disposable {
    */
   static open(name: string, options: OpenMemoryOptions = {}): SharedMemory {
     const canonical = sharedMemoryName(name);
+    checkOptionNames("SharedMemory.open()", options, OPEN_OPTIONS);
     try {
       return new SharedMemory(openNamed(canonical, options.readOnly ?? false));
     } catch (error) {
@@ -137,6 +140,7 @@ export class SharedMemory implements Disposable {
    */
   static openOrCreate(name: string, size: number, options: CreateMemoryOptions = {}): SharedMemory {
     const canonical = sharedMemoryName(name);
+    checkOptionNames("SharedMemory.openOrCreate()", options, CREATE_OPTIONS);
     const { mode = 0o600, removeOnExit = true } = options;
     checkNewObject(named(canonical), size, mode);
     const memory = new SharedMemory(openOrMake(canonical, size, mode, removeOnExit));
@@ -172,6 +176,7 @@ export class SharedMemory implements Disposable {
    * ```
    */
   static anonymous(size: number, options: AnonymousMemoryOptions = {}): SharedMemory {
+    checkOptionNames("SharedMemory.anonymous()", options, { name: "", seal: "boolean" });
     const { name = "millrace", seal = true } = options;
     checkAnonymousName(name);
     checkNewObject(ANONYMOUS, size, 0o600);
@@ -198,8 +203,10 @@ export class SharedMemory implements Disposable {
     const what = `the memory of descriptor ${descriptor}`;
     if (!Number.isInteger(descriptor) || descriptor < 0 || descriptor > 0x7fff_ffff) {
       const Misuse = typeof descriptor === "number" ? RangeError : TypeError;
-      throw new Misuse(`The descriptor is ${String(descriptor)}, but must be an integer from 0 to 2147483647`);
+      const found = typeof descriptor === "string" ? JSON.stringify(descriptor) : String(descriptor);
+      throw new Misuse(`The descriptor is ${found}, but must be an integer from 0 to 2147483647`);
     }
+    checkOptionNames("SharedMemory.fromDescriptor()", options, OPEN_OPTIONS);
     try {
       const copy = dup(descriptor, FIRST_DESCRIPTOR);
       return new SharedMemory(adopt(copy, { name: undefined, what, readOnly: options.readOnly ?? false }));
@@ -245,6 +252,8 @@ export class SharedMemory implements Disposable {
 
   /** For the functions of this class. */
   constructor(parts: MemoryParts) {
+    if (typeof parts !== "object")
+      throw new TypeError("Memory is made by SharedMemory.create(), open() or anonymous()");
     const { name, descriptor, mapping, identity, created, ownership } = parts;
     this.name = name;
     this.size = mapping.size;
@@ -362,6 +371,8 @@ export class SharedMemory implements Disposable {
   }
 }
 
+const CREATE_OPTIONS = { mode: "", removeOnExit: "boolean" } as const;
+const OPEN_OPTIONS = { readOnly: "boolean" } as const;
 const PERMISSIONS = 0o7777;
 /** Past the standard streams. */
 const FIRST_DESCRIPTOR = 3;

@@ -6,6 +6,7 @@ import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { IPC_PRIVATE, SHM_DEST, SHM_LOCKED } from "../ffi/abi/current.ts";
 import { shmctlLock, shmctlRemove, shmctlSet, shmctlStat, shmctlUnlock } from "../ffi/shm.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import type { Ownership } from "../objects/own.ts";
 import { type SysvKey, sysvKey } from "../objects/sysv-key.ts";
 import type { Arena } from "./arena.ts";
@@ -101,6 +102,7 @@ export class SysvSharedMemory implements Disposable {
    * @see https://man7.org/linux/man-pages/man2/shmget.2.html
    */
   static create(key: SysvKey, size: number, options: CreateMemoryOptions = {}): SysvSharedMemory {
+    checkOptionNames("SysvSharedMemory.create()", options, CREATE_OPTIONS);
     const { mode = 0o600, removeOnExit = true } = options;
     checkNewObject(named(key), size, mode);
     return new SysvSharedMemory(makeSegment(key, sysvKey(key), { size, mode, removeOnExit }));
@@ -115,6 +117,7 @@ export class SysvSharedMemory implements Disposable {
    * @throws {TypeError | RangeError} not a key
    */
   static open(key: SysvKey, options: OpenMemoryOptions = {}): SysvSharedMemory {
+    checkOptionNames("SysvSharedMemory.open()", options, OPEN_OPTIONS);
     const { readOnly = false } = options;
     const number = sysvKey(key);
     if (number === IPC_PRIVATE) {
@@ -131,6 +134,7 @@ export class SysvSharedMemory implements Disposable {
    * @throws {TypeError | RangeError} as {@link SysvSharedMemory.create}
    */
   static openOrCreate(key: SysvKey, size: number, options: CreateMemoryOptions = {}): SysvSharedMemory {
+    checkOptionNames("SysvSharedMemory.openOrCreate()", options, CREATE_OPTIONS);
     const { mode = 0o600, removeOnExit = true } = options;
     checkNewObject(named(key), size, mode);
     const memory = new SysvSharedMemory(findOrMakeSegment(key, sysvKey(key), { size, mode, removeOnExit }));
@@ -153,6 +157,7 @@ export class SysvSharedMemory implements Disposable {
       const Misuse = typeof id === "number" ? RangeError : TypeError;
       throw new Misuse(`The id of a segment is ${String(id)}, but must be an integer from 0 to 2147483647`);
     }
+    checkOptionNames("SysvSharedMemory.fromId()", options, OPEN_OPTIONS);
     return new SysvSharedMemory(attachById(id, { what: `segment ${id}`, readOnly: options.readOnly ?? false }));
   }
 
@@ -193,7 +198,9 @@ export class SysvSharedMemory implements Disposable {
   readonly #ownership: Ownership | undefined;
 
   /** For the functions of this class. */
-  constructor({ id, key, what, mapping, created, ownership }: SegmentParts) {
+  constructor(parts: SegmentParts) {
+    if (typeof parts !== "object") throw new TypeError("A segment is made by SysvSharedMemory.create() or open()");
+    const { id, key, what, mapping, created, ownership } = parts;
     this.id = id;
     this.key = key;
     this.size = mapping.size;
@@ -278,6 +285,7 @@ export class SysvSharedMemory implements Disposable {
    * @throws {TypeError | RangeError} not permission bits, or not a user or group
    */
   set(changes: SysvMemoryChanges): void {
+    checkOptionNames("set()", changes, { mode: "", uid: "", gid: "" });
     const { mode, uid, gid } = changes;
     if (mode !== undefined) checkMode(this.#what, mode);
     if (uid !== undefined) checkId("uid", uid);
@@ -359,3 +367,6 @@ function checkId(name: string, value: number): void {
   const Misuse = typeof value === "number" ? RangeError : TypeError;
   throw new Misuse(`${name} is ${String(value)}, but must be an integer from 0 to 4294967295`);
 }
+
+const CREATE_OPTIONS = { mode: "", removeOnExit: "boolean" } as const;
+const OPEN_OPTIONS = { readOnly: "boolean" } as const;

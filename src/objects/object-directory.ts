@@ -4,6 +4,11 @@ import { geteuid } from "../ffi/ids.ts";
 
 const prepared = new Set<string>();
 
+/** Where {@link objectDirectory} is, whether it is there or not. */
+export function objectDirectoryPath(): string {
+  return process.env.MILLRACE_DIR || `/dev/shm/millrace-${geteuid()}`;
+}
+
 /**
  * The directory in which this user's named objects live: `$MILLRACE_DIR`, else `/dev/shm/millrace-UID`. It is made at the first call,
  * with mode 0700, and refused when it is somebody else's or open to others: whoever can write there could put other objects in place.
@@ -13,7 +18,7 @@ const prepared = new Set<string>();
  */
 export function objectDirectory(): string {
   const user = geteuid();
-  const path = process.env.MILLRACE_DIR || `/dev/shm/millrace-${user}`;
+  const path = objectDirectoryPath();
   if (prepared.has(path) && existsSync(path)) return path;
   try {
     mkdirSync(path, { mode: 0o700 });

@@ -94,6 +94,15 @@ export class Child {
   }
 
   /**
+   * How it ended, if it has; never waits.
+   *
+   * @throws {SystemError} `ECHILD` somebody else waited for it
+   */
+  tryWait(): ExitStatus | undefined {
+    return this.#reap();
+  }
+
+  /**
    * @returns whether it was sent: not to a child that was waited for
    * @throws {IpcError} `IPC_PERMISSION` the child has another user now
    */

@@ -1,3 +1,5 @@
+/* Longer than most: half of it is what its users need to know of each call. */
+
 import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { POLLIN, POLLOUT } from "../ffi/abi/current.ts";
@@ -32,8 +34,10 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
   readonly #fd: number;
   readonly #name: string;
   #closed = false;
-  /** The writes, one after the other. */
+  #ended = false;
+  /** The writes, one after the other, and how many of them are not done. */
   #writes: Promise<unknown> = Promise.resolve();
+  #writing = 0;
 
   /** Use {@link popen}. */
   constructor(child: Child, direction: "r" | "w", fd: number, name: string) {
@@ -47,6 +51,11 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
   /** How the program ended; `undefined` before a `close()` has said so. */
   get status(): ExitStatus | undefined {
     return this.#child.status;
+  }
+
+  /** A read has met the end of what the program writes. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /**
@@ -82,6 +91,18 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
       if (chunk !== NOT_YET) return chunk;
       this.#readySync(POLLIN, "readSync()", options.timeout);
     }
+  }
+
+  /**
+   * As {@link read}, and never waits.
+   *
+   * @returns `undefined` when there is nothing now, and at the end: see `ended`
+   * @throws {IpcError} `IPC_CLOSED`
+   */
+  tryRead(): Uint8Array<ArrayBuffer> | undefined {
+    this.#checkDirection("r", "tryRead()");
+    const chunk = this.#tryRead("tryRead()");
+    return chunk === NOT_YET ? undefined : chunk;
   }
 
   /** All that the program writes from now on, as text in UTF-8. */
@@ -165,7 +186,8 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
     const limit = this.#limit("write()", options);
     limit.throwIfAborted();
     const before = this.#writes;
-    const done = this.#writeAll(before, bytes, options, limit);
+    this.#writing++;
+    const done = this.#writeAll(before, bytes, options, limit).finally(() => this.#writing--);
     this.#writes = done.catch(() => {});
     return done;
   }
@@ -174,10 +196,16 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
    * As {@link write}, and blocks the thread.
    *
    * @throws {IpcError} `IPC_CLOSED`, `IPC_TIMEOUT`
+   * @throws {TypeError} a `write()` is not done yet, which this would cut in two
    */
   writeSync(data: string | ArrayBufferView, options: SyncOptions = {}): void {
     checkSyncOptions(options);
     this.#checkDirection("w", "writeSync()");
+    if (this.#writing > 0) {
+      throw new TypeError(
+        `${this.#what("writeSync()")} would cut a write() in two, which is not done. Await that first`,
+      );
+    }
     const { timeout = Number.POSITIVE_INFINITY } = options;
     const end = performance.now() + timeout;
     let rest = bytesOf(data);
@@ -186,6 +214,19 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
       rest = rest.subarray(count);
       if (count === 0) this.#readySync(POLLOUT, "writeSync()", Math.max(0, end - performance.now()), timeout);
     }
+  }
+
+  /**
+   * Writes what the pipe has room for now, and never waits.
+   *
+   * @param data as of {@link write}
+   * @returns how many bytes of it were written; 0 also while a `write()` is not done
+   * @throws {IpcError} `IPC_CLOSED` as {@link write}
+   */
+  tryWrite(data: string | ArrayBufferView): number {
+    this.#checkDirection("w", "tryWrite()");
+    const bytes = bytesOf(data);
+    return this.#writing > 0 ? 0 : this.#tryWrite(bytes, "tryWrite()");
   }
 
   /** A web stream to the program. Closing it is {@link end}; aborting it closes this end at once. */
@@ -252,6 +293,17 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
     return this.#child.waitSync(this.#what("closeSync()"), options.timeout ?? Number.POSITIVE_INFINITY);
   }
 
+  /**
+   * As {@link closeSync}, and never waits.
+   *
+   * @returns `undefined` while the program runs
+   * @throws {SystemError} `ECHILD` as {@link close}
+   */
+  tryClose(): ExitStatus | undefined {
+    this.#closeEnd();
+    return this.#child.tryWait();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -268,6 +320,7 @@ export class Popen implements AsyncIterable<Uint8Array<ArrayBuffer>>, AsyncDispo
     chunk ??= new Uint8Array(new ArrayBuffer(CHUNK_BYTES));
     const count = read(this.#fd, chunk);
     if (count < 0) return NOT_YET;
+    if (count === 0) this.#ended = true;
     return count === 0 ? undefined : chunk.slice(0, count);
   }
 

@@ -3,6 +3,7 @@ import { O_NONBLOCK, O_RDWR, SIGPIPE, SIGXFSZ } from "../ffi/abi/current.ts";
 import { getDescriptorFlags, getStatusFlags, setStatusFlags } from "../ffi/fcntl.ts";
 import { close, pipe2 } from "../ffi/fd.ts";
 import { type FileAction, posixSpawn, posixSpawnp, type SpawnOptions } from "../ffi/spawn.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import { Child } from "./child.ts";
 import { Popen } from "./popen-handle.ts";
 
@@ -55,8 +56,8 @@ export function popen(
   direction: PipeDirection,
   options: PopenOptions = {},
 ): Popen {
-  const { stderr = "inherit" } = options;
   check(command, direction, options);
+  const { stderr = "inherit" } = options;
   const [readEnd, writeEnd] = makePipe();
   const [ours, theirs] = direction === "r" ? [readEnd, writeEnd] : [writeEnd, readEnd];
   try {
@@ -111,7 +112,15 @@ function start(
         ? posixSpawn("/bin/sh", ["sh", "-c", "--", command], options)
         : posixSpawnp(command[0] as string, command, options);
   } catch (error) {
-    throw domainError("spawn", error, `Cannot start ${nameOf(command)}${cwd === undefined ? "" : ` in ${cwd}`}`);
+    const remedy =
+      typeof command !== "string" && command.length === 1 && /\s/.test(command[0] as string)
+        ? `, a program of that name. Write its arguments apart, such as ["ls", "-l"], or give a string to the shell`
+        : "";
+    throw domainError(
+      "spawn",
+      error,
+      `Cannot start ${nameOf(command)}${cwd === undefined ? "" : ` in ${cwd}`}${remedy}`,
+    );
   }
   return new Child(pid);
 }
@@ -133,6 +142,7 @@ function check(command: unknown, direction: unknown, options: PopenOptions): voi
   if (direction !== "r" && direction !== "w") {
     throw new TypeError(`The direction is ${String(direction)}, but must be "r" or "w"`);
   }
+  checkOptionNames("popen()", options, { cwd: "", env: "", stderr: "" });
   const { cwd, stderr = "inherit" } = options;
   if (cwd !== undefined && !isText(cwd)) throw new TypeError(`cwd is ${String(cwd)}, but must be a path`);
   if (!["inherit", "ignore", "pipe"].includes(stderr)) {

@@ -1,19 +1,17 @@
 /**
- * The bytes of a broadcast ring, version 1, as far as they differ from those of a ring with one consumer (`layout.ts`):
+ * The bytes of a broadcast ring, version 2, as far as they differ from those of a ring with one consumer (`layout.ts`):
  * one producer, any number of consumers, and the producer waits for none of them. `docs/broadcast.md` says the same in words.
  *
  * ```text
  *       0  line 0, as in layout.ts; the kind is 2
- *     128  line 1, the producer writes
- *          +------+-------+-------------+-------------+----------+----------+----------+-------+
- *          | head | carry | messages lo | messages hi | bytes lo | bytes hi | sequence | wakes |
- *          +------+-------+-------------+-------------+----------+----------+----------+-------+
+ *     128  line 1  | head | ... | 152: sequence |   the producer writes it
  *     256  line 2  | tail |               the producer writes this one too
  *     384  line 3  reserved: the producer never sleeps
  *     512  line 4  | consumers' waiter |  any consumer sets it, the producer clears it and wakes all of them
  *     640  line 5  | producer state | pid | sessions |   the producer, while it holds the role; sessions is 0 or 1
  *     768  line 6  | consumer state | pid | sessions |   the consumer that came last, under the setup lock
  *     896  line 7  | segment state |
+ *    1024  line 8  | 0 | carry | messages lo | messages hi | bytes lo | bytes hi | 0 | wakes |   the producer writes it
  *  header  +----------------------------------------+----------------------------------------+
  *   bytes  | data: `capacity` bytes                 | the same bytes once more               |
  *          +----------------------------------------+----------------------------------------+

@@ -7,9 +7,10 @@
  */
 import { IpcError } from "../errors.ts";
 import { checkSpan, checkState, enterState, readPosition } from "./attach-end.ts";
-import { copyInto, copyOut } from "./copy.ts";
+import { type Copier, ViewCopier } from "./copier.ts";
 import { corrupt } from "./corrupt.ts";
 import { addToCounter } from "./counter.ts";
+import { readOldest } from "./kept-records.ts";
 import {
   AWAKE,
   CONSUMER_STATE_OFFSET,
@@ -22,6 +23,7 @@ import {
   FROM_INDEX_TO_STALLS,
   FROM_INDEX_TO_WAKES,
   HEAD_OFFSET,
+  KIND_KEPT,
   PRODUCER_STATE_OFFSET,
   PRODUCER_WAITER_OFFSET,
   RECORD_HEADER_BYTES,
@@ -46,6 +48,12 @@ export interface RingConsumerOptions {
   releaseBytes?: number;
   /** The process id to write into the header; 0, the default, if there is none. */
   pid?: number;
+  /**
+   * For a ring of the kind `KIND_KEPT`, and only for that: where to begin. `"tail"`: with what was not released yet; `"oldest"`: with the oldest
+   * record that is still there, which makes everything behind it unread again; `"head"`: with what comes from now on. The producer must not
+   * be in `Keeping.exclusively` meanwhile.
+   */
+  from?: "tail" | "oldest" | "head";
 }
 
 // What #size holds when it is no size of a record
@@ -84,6 +92,8 @@ const CHAIN_DROPPED = 3;
 export class RingConsumer {
   /** The buffer that peeks point into. Writing into it is wrong. */
   readonly bytes: Uint8Array;
+  /** The fastest way to copy a payload from the place that a peek names. */
+  readonly copier: Copier;
   /** Byte offset in `bytes` of the word on which this end sleeps in mode 1. */
   readonly waiterOffset: number;
   /** Byte offset in `bytes` of the word on which the producer sleeps in mode 1. */
@@ -139,8 +149,8 @@ export class RingConsumer {
    */
   constructor(memory: RingMemory, waiter: Waiter, options: RingConsumerOptions = {}) {
     const { words, bytes, offset, capacity, name } = memory;
-    const { maxMessageBytes = 2 ** 30, releaseBytes = 0, pid = 0 } = options;
-    const { data, head, tail } = readPosition(memory);
+    const { maxMessageBytes = 2 ** 30, releaseBytes = 0, pid = 0, from } = options;
+    const { data, head, tail } = readPosition(memory, from === undefined ? undefined : KIND_KEPT);
     if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 0) {
       throw new RangeError(`Cannot limit messages to ${maxMessageBytes} bytes: an integer from 0 would be right`);
     }
@@ -149,6 +159,7 @@ export class RingConsumer {
     this.waiterOffset = offset + CONSUMER_WAITER_OFFSET;
     this.peerWaiterOffset = offset + PRODUCER_WAITER_OFFSET;
     this.#words = words;
+    this.copier = memory.copier ?? new ViewCopier(memory);
     this.#waiter = waiter;
     this.#name = name;
     this.#maxMessageBytes = maxMessageBytes;
@@ -169,6 +180,7 @@ export class RingConsumer {
     // The consumer before this one may have died asleep; pairs with the exchange in wakePeer
     Atomics.store(words, this.#waiterWord, AWAKE);
     this.#resumed = enterState(words, this.#stateWord, pid) > 0;
+    if (from !== undefined && from !== "tail") this.#begin(from, readOldest(memory, head, tail));
   }
 
   /**
@@ -258,7 +270,7 @@ export class RingConsumer {
     if (this.#size <= NOTHING && !this.#look()) return undefined;
     if (this.#flags !== 0) return this.#popFragments();
     if (this.#length > this.#maxMessageBytes) this.#refuseLarge(this.#length);
-    const message = copyOut(this.#words, this.bytes, this.#payload, this.#length);
+    const message = this.copier.copyOut(this.#payload, this.#length);
     this.#advance(CHAIN_POPPED);
     return message;
   }
@@ -283,7 +295,7 @@ export class RingConsumer {
     const length = this.#length;
     if (length > this.#maxMessageBytes) this.#refuseLarge(length);
     checkRoom(target, start, length);
-    copyInto(this.#words, this.bytes, this.#payload, target, start, length);
+    this.copier.copyInto(this.#payload, target, start, length);
     this.#advance(CHAIN_POPPED);
     return length;
   }
@@ -424,6 +436,19 @@ export class RingConsumer {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Begins somewhere else than at the tail, and perhaps in the middle of a message. */
+  #begin(from: "oldest" | "head", oldest: number): void {
+    this.#resumed = true;
+    this.#tail = from === "head" ? this.#head : oldest;
+    if (from === "head") {
+      this.flush();
+    } else {
+      this.#released = oldest;
+      // Pairs with the load in kept-records.ts giveUp
+      Atomics.store(this.#words, this.#tailWord, oldest);
+    }
   }
 
   /** Finds and checks the next record, and drops those that belong to no message. */

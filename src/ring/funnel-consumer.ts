@@ -5,7 +5,7 @@
  */
 import { IpcError } from "../errors.ts";
 import { enterState, readPosition } from "./attach-end.ts";
-import { copyInto, copyOut } from "./copy.ts";
+import { type Copier, ViewCopier } from "./copier.ts";
 import { corrupt } from "./corrupt.ts";
 import { addToCounter } from "./counter.ts";
 import {
@@ -91,6 +91,8 @@ const CLOSED = -1;
 export class FunnelConsumer {
   /** The buffer that peeks point into. Writing into it is wrong. */
   readonly bytes: Uint8Array;
+  /** The fastest way to copy a payload from the place that a peek names. */
+  readonly copier: Copier;
 
   readonly #words: Int32Array;
   readonly #waker: FunnelProducerWaker;
@@ -146,6 +148,7 @@ export class FunnelConsumer {
     checkReleaseBytes(releaseBytes, capacity);
     this.bytes = bytes;
     this.#words = words;
+    this.copier = memory.copier ?? new ViewCopier(memory);
     this.#waker = waker;
     this.#name = name;
     this.#maxMessageBytes = maxMessageBytes;
@@ -252,7 +255,7 @@ export class FunnelConsumer {
   tryPop(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#size <= NOTHING && !this.#look()) return undefined;
     if (this.#length > this.#maxMessageBytes) this.#refuseLarge();
-    const message = copyOut(this.#words, this.bytes, this.#payload, this.#length);
+    const message = this.copier.copyOut(this.#payload, this.#length);
     this.release();
     return message;
   }
@@ -273,7 +276,7 @@ export class FunnelConsumer {
     if (!Number.isInteger(start) || start < 0 || start + length > target.length) {
       throw new RangeError(`Cannot pop ${length} bytes to index ${start} of an array of ${target.length} bytes`);
     }
-    copyInto(this.#words, this.bytes, this.#payload, target, start, length);
+    this.copier.copyInto(this.#payload, target, start, length);
     this.release();
     return length;
   }

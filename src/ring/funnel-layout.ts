@@ -1,25 +1,22 @@
 /**
- * The bytes of a funnel, version 1, as far as they differ from those of a ring with one producer (`layout.ts`): any number of producers up
+ * The bytes of a funnel, version 2, as far as they differ from those of a ring with one producer (`layout.ts`): any number of producers up
  * to 64, one consumer, one order for all messages. `docs/ring-layout.md` says the same in words.
  *
  * ```text
  *       0  line 0, as in layout.ts; the kind is 3
  *     128  line 1  | end |                any producer moves it on, by compare-and-exchange
- *     256  line 2, the consumer writes
- *          +------+-------+-------------+-------------+----------+----------+--------+-------+
- *          | tail | carry | messages lo | messages hi | bytes lo | bytes hi | stalls | wakes |
- *          +------+-------+-------------+-------------+----------+----------+--------+-------+
- *     288  | read | generation |
+ *     256  line 2  | tail | ... | 288: read | generation |   the consumer writes them
  *     384  line 3  | sleepers lo | sleepers hi |  a bit for each slot: a producer sets its own, the consumer clears and wakes
  *     512  line 4  | consumer's waiter |          0, or the number of its sleep: a producer wakes it, then clears the word
  *     640  line 5  | producers' state | pid | sessions | deaths | present lo | present hi | told |
  *     768  line 6  | consumer state | pid | sessions |
  *     896  line 7  | segment state | ... |
- *    1024  64 slots of 128 bytes, each written by the producer that holds the slot
+ *    1152  line 9, the consumer's counters, as in layout.ts
+ *    1280  64 slots of 128 bytes, each written by the producer that holds the slot
  *          +-----+----------+-------+-------+-------------+-------------+----------+----------+--------+-------+
  *          | pid | sessions | claim | carry | messages lo | messages hi | bytes lo | bytes hi | stalls | wakes |
  *          +-----+----------+-------+-------+-------------+-------------+----------+----------+--------+-------+
- *    9216  control words, one for each 64 bytes of data
+ *    9472  control words, one for each 64 bytes of data
  *  header  +----------------------------------------+----------------------------------------+
  *   bytes  | data: `capacity` bytes                 | the same bytes once more               |
  *          +----------------------------------------+----------------------------------------+
@@ -67,7 +64,7 @@ export const FUNNEL_PRESENT_OFFSET = 656;
 export const FUNNEL_TOLD_OFFSET = 664;
 
 /** The first slot. */
-export const FUNNEL_SLOTS_OFFSET = 1024;
+export const FUNNEL_SLOTS_OFFSET = 1280;
 export const FUNNEL_SLOT_BYTES = 128;
 export const FROM_SLOT_TO_PID = 0;
 export const FROM_SLOT_TO_SESSIONS = 4;
@@ -80,7 +77,7 @@ export const FROM_SLOT_TO_STALLS = 32;
 export const FROM_SLOT_TO_WAKES = 36;
 
 /** The first control word. */
-export const FUNNEL_CONTROL_OFFSET = 9216;
+export const FUNNEL_CONTROL_OFFSET = 9472;
 
 /** The bits of a control word that say what it is; all of them 0 also when it is free. */
 export const CONTROL_STATE: number = 0xe000_0000 | 0;

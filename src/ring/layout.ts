@@ -1,5 +1,5 @@
 /**
- * The bytes of a ring, version 1: offsets, constants, and nothing that runs.
+ * The bytes of a ring, version 2: offsets, constants, and nothing that runs.
  * `docs/ring-layout.md` says the same in words, for those who write a peer in another language.
  *
  * Every word is a little-endian uint32. Offsets are in bytes from the start of the segment.
@@ -9,19 +9,18 @@
  *          +-------+---------+--------------+----------+------+-------+-------------+----------+
  *          | magic | version | header bytes | capacity | kind | flags | creator pid | reserved |
  *          +-------+---------+--------------+----------+------+-------+-------------+----------+
- *     128  line 1, the producer writes
- *          +------+-------+-------------+-------------+----------+----------+--------+-------+
- *          | head | carry | messages lo | messages hi | bytes lo | bytes hi | stalls | wakes |
- *          +------+-------+-------------+-------------+----------+----------+--------+-------+
- *     256  line 2, the consumer writes
- *          +------+-------+-------------+-------------+----------+----------+--------+-------+
- *          | tail | carry | messages lo | messages hi | bytes lo | bytes hi | stalls | wakes |
- *          +------+-------+-------------+-------------+----------+----------+--------+-------+
+ *     128  line 1  | head | ... | 160: oldest, of a kept ring only |   the producer writes them
+ *     256  line 2  | tail |   the consumer writes it
  *     384  line 3  | producer's waiter |   the producer sets it, the consumer clears it and wakes the producer
  *     512  line 4  | consumer's waiter |   the consumer sets it, the producer clears it and wakes the consumer
  *     640  line 5  | producer state | pid | sessions |   the producer, while it holds the role
  *     768  line 6  | consumer state | pid | sessions |   the consumer, while it holds the role
  *     896  line 7  | segment state | ... | 912: four words for the owner |   either, under the setup lock
+ *    1024  line 8, the producer writes
+ *          +---+-------+-------------+-------------+----------+----------+--------+-------+
+ *          | 0 | carry | messages lo | messages hi | bytes lo | bytes hi | stalls | wakes |
+ *          +---+-------+-------------+-------------+----------+----------+--------+-------+
+ *    1152  line 9, the same of the consumer
  *  header  +----------------------------------------+----------------------------------------+
  *   bytes  | data: `capacity` bytes                 | the same bytes once more               |
  *          +----------------------------------------+----------------------------------------+
@@ -38,11 +37,13 @@
 
 /** `MLRC` in memory order. */
 export const MAGIC = 0x4352_4c4d;
-export const VERSION = 1;
+export const VERSION = 2;
 /** The kind of ring: one producer, one consumer. */
 export const KIND_SPSC = 1;
-/** The other kind: one producer, any number of consumers, none of which it waits for; see `broadcast-layout.ts`. */
+/** Another kind: one producer, any number of consumers, none of which it waits for; see `broadcast-layout.ts`. */
 export const KIND_BROADCAST = 2;
+/** One producer, one consumer, and what was released stays readable until its room is needed; see {@link OLDEST_OFFSET}. */
+export const KIND_KEPT = 4;
 
 /** Header size where pages have 4,096 bytes; on machines with larger pages it is the page size. */
 export const MIN_HEADER_BYTES = 4096;
@@ -59,14 +60,20 @@ export const KIND_OFFSET = 16;
 export const FLAGS_OFFSET = 20;
 export const CREATOR_PID_OFFSET = 24;
 
-// Lines 1 and 2: the index, then the counters at the same distances from it
+// Lines 1 and 2, the indices, and lines 8 and 9, the counters of who moves them. What the other side polls has a line of its own: with the
+// counters beside it each message took the line back and forth once more.
 export const HEAD_OFFSET = 128;
 export const TAIL_OFFSET = 256;
-export const FROM_INDEX_TO_CARRY = 4;
-export const FROM_INDEX_TO_MESSAGES = 8;
-export const FROM_INDEX_TO_BYTES = 16;
-export const FROM_INDEX_TO_STALLS = 24;
-export const FROM_INDEX_TO_WAKES = 28;
+export const FROM_INDEX_TO_CARRY: number = 896 + 4;
+export const FROM_INDEX_TO_MESSAGES: number = 896 + 8;
+export const FROM_INDEX_TO_BYTES: number = 896 + 16;
+export const FROM_INDEX_TO_STALLS: number = 896 + 24;
+export const FROM_INDEX_TO_WAKES: number = 896 + 28;
+/**
+ * Line 1 of a kept ring: the oldest record that is still whole, at most the tail. The producer moves it on before it overwrites the first byte
+ * behind it, and only under a lock under which a consumer may set the tail back to it.
+ */
+export const OLDEST_OFFSET = 160;
 
 // Lines 3 and 4
 export const PRODUCER_WAITER_OFFSET = 384;

@@ -16,7 +16,7 @@ import {
   TAIL_OFFSET,
 } from "./layout.ts";
 import type { RingHeaderMemory } from "./ring-memory.ts";
-import { type RingHeader, validateHeader } from "./validate-header.ts";
+import { type RingHeader, type RingKind, validateHeader } from "./validate-header.ts";
 
 /** One end of a ring, as an observer sees it. `"invalid"` stands for a word that no correct peer writes. */
 export interface RingEndObservation {
@@ -58,6 +58,7 @@ const SEGMENTS = ["live", "removed", "superseded"] as const;
  *
  * @param memory the memory of the header; the data region need not be there
  * @param availableBytes bytes of the segment: header, and the data region once
+ * @param kind the kind of ring: `KIND_SPSC`, the default, or `KIND_KEPT`
  * @returns what is there
  * @throws {IpcError} `IPC_CORRUPT` if line 0 is wrong; other wrong words only give `"invalid"` or a wrong figure
  *
@@ -71,8 +72,8 @@ const SEGMENTS = ["live", "removed", "superseded"] as const;
  * console.log(used, capacity, producer.messages); // 112 4096 1
  * ```
  */
-export function observeRing(memory: RingHeaderMemory, availableBytes: number): RingObservation {
-  const header = validateHeader(memory, availableBytes);
+export function observeRing(memory: RingHeaderMemory, availableBytes: number, kind?: RingKind): RingObservation {
+  const header = validateHeader(memory, availableBytes, kind);
   const { words, offset } = memory;
   return {
     ...header,

@@ -7,8 +7,9 @@
  */
 import { IpcError } from "../errors.ts";
 import { checkSpan, checkState, enterState, readPosition } from "./attach-end.ts";
-import { copyIn } from "./copy.ts";
+import { type Copier, ViewCopier } from "./copier.ts";
 import { addToCounter } from "./counter.ts";
+import { type Keeping, KeptRecords, readOldest } from "./kept-records.ts";
 import {
   AWAKE,
   CONSUMER_STATE_OFFSET,
@@ -21,6 +22,7 @@ import {
   FROM_INDEX_TO_STALLS,
   FROM_INDEX_TO_WAKES,
   HEAD_OFFSET,
+  KIND_KEPT,
   PRODUCER_STATE_OFFSET,
   PRODUCER_WAITER_OFFSET,
   RECORD_HEADER_BYTES,
@@ -40,6 +42,8 @@ export interface RingProducerOptions {
   batchBytes?: number;
   /** The process id to write into the header; 0, the default, if there is none. */
   pid?: number;
+  /** For a ring of the kind `KIND_KEPT`, and only for that: what it needs from outside. */
+  keeping?: Keeping;
 }
 
 // What #claimed holds when it is no length
@@ -75,6 +79,8 @@ export class RingProducer {
   readonly bytes: Uint8Array;
   /** Bytes of the largest payload of one record, and so of the largest claim: half the capacity less 8. */
   readonly largestPayload: number;
+  /** The fastest way to copy a payload to the place that a claim names. */
+  readonly copier: Copier;
   /** Byte offset in `bytes` of the word on which this end sleeps in mode 1. */
   readonly waiterOffset: number;
   /** Byte offset in `bytes` of the word on which the consumer sleeps in mode 1. */
@@ -93,10 +99,12 @@ export class RingProducer {
   readonly #peerWaiterWord: number;
   readonly #stateWord: number;
   readonly #peerStateWord: number;
+  readonly #kept: KeptRecords | undefined;
 
   // Indices are int32 here, so that they stay small integers; only differences are looked at
   #head: number;
   #published: number;
+  /** What may be overwritten ends here: at the last tail that was seen, or, in a kept ring, at the oldest record. */
   #tail: number;
   #claimed = NOTHING;
   #stalled = false;
@@ -117,15 +125,16 @@ export class RingProducer {
    * @throws {IpcError} `IPC_CORRUPT` if the header or an index is wrong
    */
   constructor(memory: RingMemory, waiter: Waiter, options: RingProducerOptions = {}) {
-    const { batchBytes = 0, pid = 0 } = options;
+    const { batchBytes = 0, pid = 0, keeping } = options;
     const { words, bytes, offset, capacity, name } = memory;
-    const { data, head, tail } = readPosition(memory);
+    const { data, head, tail } = readPosition(memory, keeping === undefined ? undefined : KIND_KEPT);
     checkBatchBytes(batchBytes, capacity);
     this.bytes = bytes;
     this.largestPayload = capacity / 2 - RECORD_HEADER_BYTES;
     this.waiterOffset = offset + PRODUCER_WAITER_OFFSET;
     this.peerWaiterOffset = offset + CONSUMER_WAITER_OFFSET;
     this.#words = words;
+    this.copier = memory.copier ?? new ViewCopier(memory);
     this.#waiter = waiter;
     this.#name = name;
     this.#batchBytes = batchBytes;
@@ -140,7 +149,8 @@ export class RingProducer {
     this.#peerStateWord = (offset + CONSUMER_STATE_OFFSET) >>> 2;
     this.#head = head;
     this.#published = head;
-    this.#tail = tail;
+    this.#kept = keeping === undefined ? undefined : new KeptRecords(memory, data, keeping);
+    this.#tail = keeping === undefined ? tail : readOldest(memory, head, tail);
     // The producer before this one may have died asleep; pairs with the exchange in wakePeer
     Atomics.store(words, this.#waiterWord, AWAKE);
     enterState(words, this.#stateWord, pid);
@@ -185,6 +195,17 @@ export class RingProducer {
     return checkState(this.#name, loadIndex(this.#words, this.#peerStateWord));
   }
 
+  /**
+   * Whether the consumer has closed, for a caller that looks before each message: a plain look, except for each 16th, see the note on polling
+   * in docs/ring-layout.md.
+   *
+   * @throws {IpcError} `IPC_CORRUPT` as `peerState`, at an ordered look
+   */
+  get peerClosed(): boolean {
+    if ((++this.#looks & 15) !== 0) return this.#words[this.#peerStateWord] === STATE_CLOSED;
+    return this.peerState === STATE_CLOSED;
+  }
+
   /** Whether a message from `beginMessage` is not finished. */
   get inMessage(): boolean {
     return this.#claimed === MESSAGE;
@@ -206,7 +227,7 @@ export class RingProducer {
     const size = (length + 23) & ~15;
     if (((this.#head - this.#tail) | 0) + size > this.#capacity && !this.#makeRoom(size)) return false;
     const at = this.#data + (this.#head & this.#mask);
-    copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, message, length);
+    this.copier.copyIn(at + RECORD_HEADER_BYTES, message, length);
     this.#append(at, length, size, 0);
     return true;
   }
@@ -304,7 +325,7 @@ export class RingProducer {
       if (((this.#head - this.#tail) | 0) + size > this.#capacity && !this.#makeRoom(size)) return false;
       const at = this.#data + (this.#head & this.#mask);
       const part = piece === length ? message : message.subarray(this.#sent, this.#sent + piece);
-      copyIn(this.#words, this.bytes, at + RECORD_HEADER_BYTES, part, piece);
+      this.copier.copyIn(at + RECORD_HEADER_BYTES, part, piece);
       const flags = (this.#sent === 0 ? 0 : FLAG_CONTINUED) | (piece === rest ? 0 : FLAG_MORE);
       this.#sent += piece;
       if (piece === rest) this.abandonMessage();
@@ -343,6 +364,7 @@ export class RingProducer {
     addToCounter(words, this.#headWord + (FROM_INDEX_TO_BYTES >> 2), carryWord, this.#newBytes);
     this.#newMessages = 0;
     this.#newBytes = 0;
+    if (this.#kept !== undefined) this.#kept.publishing(this.#published, this.#head);
     this.#published = this.#head;
     // Pairs with the loads in consumer.ts: #refill sees the records complete, prepareWait sees this or is seen below
     Atomics.store(words, this.#headWord, this.#head);
@@ -442,8 +464,9 @@ export class RingProducer {
       // Pairs with the store in consumer.ts flush: the consumer has read what lies before it
       const tail = loadIndex(words, this.#tailWord);
       checkSpan(this.#name, this.#head, tail, this.#capacity);
-      this.#tail = tail;
-      if (((this.#head - tail) >>> 0) + size <= this.#capacity) {
+      const kept = tail === this.#tail ? undefined : this.#kept;
+      this.#tail = kept === undefined ? tail : kept.giveUp(this.#head, size);
+      if (((this.#head - this.#tail) >>> 0) + size <= this.#capacity) {
         this.#stalled = false;
         return true;
       }

@@ -1,3 +1,5 @@
+import type { Copier } from "./copier.ts";
+
 /**
  * Where a ring lies in memory. Both views are over the same buffer from its first byte (an arena with many objects in it,
  * or a buffer of its own), so `offset` counts in both. Behind the header the data region is visible twice in a row.
@@ -18,6 +20,8 @@ export interface RingMemory {
   readonly headerBytes?: number;
   /** The address for error messages, such as `"ring:frames"`. */
   readonly name?: string;
+  /** Copies payloads in and out; by default {@link ViewCopier}. */
+  readonly copier?: Copier | undefined;
 }
 
 /** As much of a {@link RingMemory} as the header needs. */

@@ -7,6 +7,7 @@ import {
   FLAGS_OFFSET,
   HEADER_BYTES_OFFSET,
   KIND_BROADCAST,
+  KIND_KEPT,
   KIND_OFFSET,
   KIND_SPSC,
   MAGIC,
@@ -21,11 +22,12 @@ import {
 import type { RingHeaderMemory } from "./ring-memory.ts";
 
 /** One of the kinds of ring. */
-export type RingKind = typeof KIND_SPSC | typeof KIND_BROADCAST | typeof KIND_FUNNEL;
+export type RingKind = typeof KIND_SPSC | typeof KIND_BROADCAST | typeof KIND_KEPT | typeof KIND_FUNNEL;
 
 const KIND_NAMES: Readonly<Record<RingKind, string>> = {
   [KIND_SPSC]: "SPSC",
   [KIND_BROADCAST]: "broadcast",
+  [KIND_KEPT]: "kept",
   [KIND_FUNNEL]: "funnel",
 };
 

@@ -38,6 +38,7 @@ import { clockGettime } from "../ffi/clock.ts";
 import { futexWaitBitset, futexWake } from "../ffi/futex.ts";
 import { SystemError } from "../ffi/system-error.ts";
 import { beforeBlocking } from "../objects/before-blocking.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
 import { OffThreadWaits } from "./off-thread-waits.ts";
@@ -111,13 +112,8 @@ export class Event {
    * @throws {RangeError} the offset does not fit
    */
   static create(memory: SharedPlace, offset: number, options: EventOptions = {}): Event {
-    if (options === null || typeof options !== "object") {
-      throw new TypeError(`The options are ${String(options)}, but must be an object { autoReset }`);
-    }
+    checkOptionNames("Event.create()", options, { autoReset: "boolean" });
     const { autoReset = false } = options;
-    if (typeof autoReset !== "boolean") {
-      throw new TypeError(`autoReset is ${String(autoReset)}, but must be true or false`);
-    }
     const event = new Event(memory, offset);
     Atomics.store(event.#words, event.#waiters, 0);
     // last: pairs with the load in `at`

@@ -17,6 +17,7 @@ import {
 import { TIMED_OUT, WOULD_BLOCK } from "../ffi/results.ts";
 import { SystemError } from "../ffi/system-error.ts";
 import { beforeBlocking } from "../objects/before-blocking.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
 import { mutexFailure } from "./mutex-failure.ts";
@@ -93,8 +94,8 @@ export class Mutex {
    * @see https://man7.org/linux/man-pages/man3/pthread_mutex_init.3p.html
    */
   static create(memory: SharedPlace, offset: number, options: MutexOptions = {}): Mutex {
+    checkOptionNames("Mutex.create()", options, { type: "", robust: "boolean" });
     const { type = "errorcheck", robust = true } = options;
-    if (typeof robust !== "boolean") throw new TypeError(`robust is ${String(robust)}, but must be true or false`);
     pthreadMutexInit(placeAddress(memory, offset, Mutex.bytes, 8), { type, robust });
     return new Mutex(memory, offset);
   }
@@ -218,6 +219,7 @@ export class Mutex {
    * @throws as {@link Mutex.lock}, and what `fn` throws
    */
   async withLock<Value>(fn: (guard: MutexGuard) => Value | Promise<Value>, options: WaitOptions = {}): Promise<Value> {
+    if (typeof fn !== "function") throw new TypeError(`withLock() runs a function, not ${String(fn)}`);
     const guard = await this.lock(options);
     try {
       return await fn(guard);

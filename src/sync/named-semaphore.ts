@@ -36,7 +36,7 @@ export class NamedSemaphore {
 
   /** Makes one; @throws as `Semaphore.create` */
   static create(name: string, value: number, options: SemaphoreOptions): NamedSemaphore {
-    const { mode, removeOnExit } = checkCreateOptions(options);
+    const { mode, removeOnExit } = checkCreateOptions("Semaphore.create()", options);
     const checked = semaphoreName(name);
     let semaphore: NamedSemaphore;
     try {
@@ -83,7 +83,7 @@ export class NamedSemaphore {
 
   /** Each turn of the loop means that another process made or removed it meanwhile. */
   static openOrCreate(name: string, value: number, options: SemaphoreOptions): NamedSemaphore {
-    checkCreateOptions(options);
+    checkCreateOptions("Semaphore.openOrCreate()", options);
     for (;;) {
       try {
         return NamedSemaphore.open(name);

@@ -4,10 +4,11 @@ import { IpcError } from "../errors.ts";
 import { IPC_CREAT, IPC_EXCL, IPC_NOWAIT, IPC_PRIVATE } from "../ffi/abi/current.ts";
 import { INTERRUPTED } from "../ffi/results.ts";
 import { semctlRemove, semctlSetAll, semctlStat, semget, semop } from "../ffi/sem.ts";
+import { beforeBlocking } from "../objects/before-blocking.ts";
 import { type Ownership, own } from "../objects/own.ts";
 import { type SysvKey, sysvKey } from "../objects/sysv-key.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
-import { checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
+import { checkSyncOptions, checkWaitOptions, type WaitOptions } from "../wait/wait-options.ts";
 import { checkCreateOptions } from "./check-create-options.ts";
 import { checkSysvValues } from "./check-sysv-values.ts";
 
@@ -32,6 +33,8 @@ export interface SysvArrayOrigin {
 /** Those that this process removes at its end, by id. */
 const owned = new Map<number, Ownership>();
 
+const WAIT_OPTIONS = { timeout: "", signal: "" } as const;
+
 /** How long to wait for whoever made an array to set its values, in milliseconds. */
 const LONGEST_SETUP = 1000;
 
@@ -39,9 +42,14 @@ const LONGEST_SETUP = 1000;
  * Makes an array and sets its values. Its `sem_otime`, which is 0 in a new array, is set last: that is how others see that the values
  * are there. (semget(2) can do neither, so there is a moment between them.)
  */
-export function createSysvArray(key: SysvKey, values: readonly number[], options: SysvArrayOptions): SysvArrayOrigin {
+export function createSysvArray(
+  key: SysvKey,
+  values: readonly number[],
+  options: SysvArrayOptions,
+  others: Readonly<Record<string, "">> = {},
+): SysvArrayOrigin {
   checkSysvValues(values);
-  const { mode, removeOnExit } = checkCreateOptions(options);
+  const { mode, removeOnExit } = checkCreateOptions("SysvSemaphoreArray.create()", options, others);
   const number = sysvKey(key);
   const name = nameOf(key);
   let id: number;
@@ -124,15 +132,12 @@ export async function openOrCreateSysvArray(
   options: SysvArrayOptions & WaitOptions,
 ): Promise<SysvArrayOrigin> {
   checkSysvValues(values);
-  checkCreateOptions(options);
+  checkCreateOptions("SysvSemaphoreArray.openOrCreate()", options, WAIT_OPTIONS);
   checkWaitOptions(options);
-  const { timeout = LONGEST_SETUP, signal } = options;
-  const limit = new TimeLimit(
-    `openOrCreate() of ${nameOf(key)}, which another process made and has not set yet (if it died, remove them with ipcrm)`,
-    signal === undefined ? { timeout } : { timeout, signal },
-  );
+  const { signal } = options;
+  const limit = setupLimit(key, options);
   limit.throwIfAborted();
-  for (let pause = 1; ; pause = Math.min(2 * pause, 20)) {
+  for (let pause = 1; ; pause = longer(pause)) {
     const found = findOrMake(key, values, options);
     if (found !== undefined) return found;
     limit.throwIfOver();
@@ -141,9 +146,41 @@ export async function openOrCreateSysvArray(
   }
 }
 
+/** As {@link openOrCreateSysvArray}, and blocks the thread. */
+export function openOrCreateSysvArraySync(
+  key: SysvKey,
+  values: readonly number[],
+  options: SysvArrayOptions & WaitOptions,
+): SysvArrayOrigin {
+  checkSysvValues(values);
+  checkCreateOptions("SysvSemaphoreArray.openOrCreate()", options, WAIT_OPTIONS);
+  checkSyncOptions(options);
+  const limit = setupLimit(key, options);
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  for (let pause = 1; ; pause = longer(pause)) {
+    const found = findOrMake(key, values, options);
+    if (found !== undefined) return found;
+    limit.throwIfOver();
+    beforeBlocking();
+    Atomics.wait(never, 0, 0, Math.min(pause, limit.left()?.timeout ?? pause));
+  }
+}
+
+function setupLimit(key: SysvKey, { timeout = LONGEST_SETUP, signal }: WaitOptions): TimeLimit {
+  return new TimeLimit(
+    `openOrCreate() of ${nameOf(key)}, which another process made and has not set yet (if it died, remove them with ipcrm)`,
+    signal === undefined ? { timeout } : { timeout, signal },
+  );
+}
+
+/** The next pause between two looks, in milliseconds. */
+function longer(pause: number): number {
+  return Math.min(2 * pause, 20);
+}
+
 /** @returns `undefined` while an array is there that has no values yet, or when it went meanwhile */
 function findOrMake(key: SysvKey, values: readonly number[], options: SysvArrayOptions): SysvArrayOrigin | undefined {
-  if (sysvKey(key) === IPC_PRIVATE) return createSysvArray(key, values, options);
+  if (sysvKey(key) === IPC_PRIVATE) return createSysvArray(key, values, options, WAIT_OPTIONS);
   try {
     const found = openSysvArray(key);
     if (found.length !== values.length) {
@@ -157,7 +194,7 @@ function findOrMake(key: SysvKey, values: readonly number[], options: SysvArrayO
     if (!(error instanceof IpcError && error.code === "IPC_NOT_FOUND")) throw error;
   }
   try {
-    return createSysvArray(key, values, options);
+    return createSysvArray(key, values, options, WAIT_OPTIONS);
   } catch (error) {
     // somebody else was first
     if (error instanceof IpcError && error.code === "IPC_EXISTS") return undefined;

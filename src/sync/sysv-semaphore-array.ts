@@ -5,6 +5,7 @@
 import { domainError } from "../error-table.ts";
 import { IpcError } from "../errors.ts";
 import { IPC_NOWAIT, SEM_UNDO, SEMBUF } from "../ffi/abi/current.ts";
+import { checkUint32 } from "../ffi/check.ts";
 import { INTERRUPTED, WOULD_BLOCK } from "../ffi/results.ts";
 import {
   type SemaphoreArrayStatus,
@@ -23,15 +24,18 @@ import {
 import { setMember } from "../ffi/struct.ts";
 import { SystemError } from "../ffi/system-error.ts";
 import { beforeBlocking } from "../objects/before-blocking.ts";
+import { checkOptionNames } from "../objects/check-option-names.ts";
 import type { SysvKey } from "../objects/sysv-key.ts";
 import { TimeLimit } from "../wait/time-limit.ts";
 import { checkSyncOptions, checkWaitOptions, timeoutError, type WaitOptions } from "../wait/wait-options.ts";
+import { checkMode } from "./check-create-options.ts";
 import { checkSysvValue, checkSysvValues } from "./check-sysv-values.ts";
 import { OffThreadWaits } from "./off-thread-waits.ts";
 import {
   createSysvArray,
   isGone,
   openOrCreateSysvArray,
+  openOrCreateSysvArraySync,
   openSysvArray,
   removeSysvArray,
   removeSysvArrayById,
@@ -134,6 +138,20 @@ export class SysvSemaphoreArray {
   }
 
   /**
+   * As {@link SysvSemaphoreArray.openOrCreate}, but blocks the thread.
+   *
+   * @param options `timeout` in milliseconds, 1000 unless told otherwise
+   * @throws as {@link SysvSemaphoreArray.openOrCreate}
+   */
+  static openOrCreateSync(
+    key: SysvKey,
+    values: readonly number[],
+    options: SysvArrayOptions & Omit<WaitOptions, "signal"> = {},
+  ): SysvSemaphoreArray {
+    return new SysvSemaphoreArray(openOrCreateSysvArraySync(key, values, options));
+  }
+
+  /**
    * The array of an id, for example one of `IPC_PRIVATE` that a parent process made.
    *
    * @throws {IpcError} `IPC_NOT_FOUND`, `IPC_PERMISSION`
@@ -222,13 +240,30 @@ export class SysvSemaphoreArray {
   }
 
   /** Subtracts one from a semaphore, as soon as it is not 0. @throws as {@link SysvSemaphoreArray.operate} */
-  wait(num: number, options: WaitOptions & { readonly undo?: boolean } = {}): Promise<void> {
-    return this.operate([{ num, op: -1, undo: options?.undo === true }], options);
+  async wait(num: number, options: WaitOptions & { readonly undo?: boolean } = {}): Promise<void> {
+    checkOptionNames("wait()", options, WAIT_OPTIONS);
+    return this.operate([{ num, op: -1, undo: options.undo === true }], options);
+  }
+
+  /**
+   * Subtracts one from a semaphore, if it is not 0 now.
+   *
+   * @returns whether it did
+   * @throws as {@link SysvSemaphoreArray.operate}
+   */
+  tryWait(num: number, options: { readonly undo?: boolean } = {}): boolean {
+    return this.tryOperate([{ ...checkUndo(options), num, op: -1 }]);
+  }
+
+  /** As {@link SysvSemaphoreArray.wait}, but blocks the thread. @throws as {@link SysvSemaphoreArray.operate} */
+  waitSync(num: number, options: Omit<WaitOptions, "signal"> & { readonly undo?: boolean } = {}): void {
+    checkOptionNames("waitSync()", options, WAIT_OPTIONS);
+    this.operateSync([{ num, op: -1, undo: options.undo === true }], options);
   }
 
   /** Adds one to a semaphore. @throws as {@link SysvSemaphoreArray.operate} */
-  post(num: number, { undo = false }: { readonly undo?: boolean } = {}): void {
-    this.tryOperate([{ num, op: 1, undo }]);
+  post(num: number, options: { readonly undo?: boolean } = {}): void {
+    this.tryOperate([{ ...checkUndo(options), num, op: 1 }]);
   }
 
   /**
@@ -297,6 +332,11 @@ export class SysvSemaphoreArray {
    * @throws {IpcError} `IPC_CLOSED`; `IPC_PERMISSION` not the owner
    */
   set(changes: { readonly mode?: number; readonly uid?: number; readonly gid?: number }): void {
+    checkOptionNames("set()", changes, { mode: "", uid: "", gid: "" });
+    const { mode, uid, gid } = changes;
+    if (mode !== undefined) checkMode(mode);
+    if (uid !== undefined) checkUint32("uid", uid);
+    if (gid !== undefined) checkUint32("gid", gid);
     this.#attempt(() => semctlSet(this.id, changes));
   }
 
@@ -326,7 +366,9 @@ export class SysvSemaphoreArray {
       throw new TypeError(`The operations are ${String(operations)}, but must be an array of { num, op, undo }`);
     }
     if (operations.length === 0) throw new RangeError("There is no operation, but there must be at least one");
-    for (const { num, op } of operations) {
+    for (const operation of operations) {
+      checkOptionNames("an operation", operation, { num: "", op: "", undo: "boolean" });
+      const { num, op } = operation;
       this.#checkNum(num);
       if (!Number.isInteger(op) || op < -32_768 || op > 32_767) {
         throw new RangeError(`The op is ${String(op)}, but must be an integer from -32768 to 32767`);
@@ -391,4 +433,11 @@ export class SysvSemaphoreArray {
 
 function withFlags(operations: readonly SysvSemaphoreOperation[], flags: number): SemaphoreOperation[] {
   return operations.map(({ num, op, undo }) => ({ num, op, flags: flags | (undo ? SEM_UNDO : 0) }));
+}
+
+const WAIT_OPTIONS = { undo: "boolean", timeout: "", signal: "" } as const;
+
+function checkUndo(options: { readonly undo?: boolean }): { readonly undo?: boolean } {
+  checkOptionNames("the call", options, { undo: "boolean" });
+  return options;
 }

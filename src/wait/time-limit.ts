@@ -40,7 +40,13 @@ export class TimeLimit {
 
   /** Waits for `work`, which goes on by itself when the limit comes first. */
   async race<Value>(work: Promise<Value>): Promise<Value> {
-    this.throwIfOver();
+    try {
+      this.throwIfOver();
+    } catch (error) {
+      // nobody waits for it any more, and mostly the caller ends it now
+      work.catch(() => {});
+      throw error;
+    }
     const signal = this.#signal;
     if (this.#end === Number.POSITIVE_INFINITY && signal === undefined) return work;
     let timer: ReturnType<typeof setTimeout> | undefined;

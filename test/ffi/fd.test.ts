@@ -421,7 +421,7 @@ test(
     const peer = startPeer(currentRuntime(), "test/ffi/peers/limited.ts", [join(folder, "limited")]);
     const { status, lines } = await peer.exit();
     assert.equal(lines, [
-      "write within=success write=EFBIG ftruncate=EFBIG posixFallocate=EFBIG",
+      "write within=success write=EFBIG ftruncate=EFBIG posixFallocate=EFBIG fallocate=EFBIG",
       "open=EMFILE pipe2=EMFILE dup=EMFILE epollCreate1=EMFILE eventfd=EMFILE inotifyInit1=EMFILE memfdCreate=EMFILE",
       "signalfd=EMFILE pidfdOpen=EMFILE shmOpen=EMFILE semOpen=EMFILE mqOpen=EMFILE socket=EMFILE socketpair=EMFILE accept4=EMFILE",
       "sigqueue=EAGAIN rtTgsigqueueinfo=EAGAIN interruptEvery=EAGAIN",

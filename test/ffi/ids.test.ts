@@ -1,11 +1,11 @@
 import { Worker } from "node:worker_threads";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { getegid, geteuid, getgid, getpid, gettid, getuid } from "../../src/ffi/mod.ts";
+import { getegid, geteuid, getgid, getpid, getppid, gettid, getuid } from "../../src/ffi/mod.ts";
 import { deadline } from "../support/deadline.ts";
 
 test("the ids are those that the runtime knows", () => {
-  assert.is(getpid(), process.pid);
+  assert.equal([getpid(), getppid()], [process.pid, process.ppid]);
   assert.equal([getuid(), getgid()], [process.getuid?.(), process.getgid?.()]);
   if (process.geteuid !== undefined && process.getegid !== undefined) {
     assert.equal([geteuid(), getegid()], [process.geteuid(), process.getegid()]);

@@ -109,10 +109,11 @@ test(
   withQueue((queue, name) => {
     const other = mqOpen(name, O_RDONLY);
     new Uint8Array(scratch.buffer).fill(255);
-    mqSetattr(queue, { nonblock: true });
+    const size = { maxmsg: 3, msgsize: 64, curmsgs: 0 };
+    assert.equal(mqSetattr(queue, { nonblock: true }), { nonblock: false, ...size }, "as it was");
     assert.equal([mqGetattr(queue).nonblock, mqGetattr(other).nonblock], [true, false]);
     assert.is(receive(queue), WOULD_BLOCK);
-    mqSetattr(queue, { nonblock: false });
+    assert.equal(mqSetattr(queue, { nonblock: false }), { nonblock: true, ...size });
     assert.is(mqGetattr(queue).nonblock, false);
     mqClose(other);
   }),

@@ -15,13 +15,16 @@ import {
   IPC_EXCL,
   IPC_NOWAIT,
   IPC_PRIVATE,
+  MSG_COPY,
   MSG_EXCEPT,
   MSG_NOERROR,
   MSG_TEXT_OFFSET,
   messageType,
+  msgctlInfo,
   msgctlRemove,
   msgctlSet,
   msgctlStat,
+  msgctlStatIndex,
   msgget,
   msgrcv,
   msgsnd,
@@ -129,6 +132,48 @@ test(
     assert.is(msgrcv(queue, message, 3, 0, IPC_NOWAIT | MSG_NOERROR), 3);
     assert.equal([...text.subarray(0, 4)], [1, 2, 3, 9]);
     assert.is(receive(queue), WOULD_BLOCK);
+  }),
+);
+
+test(
+  "MSG_COPY copies the message at a place, which stays",
+  withQueue((queue) => {
+    for (const type of [5, 3]) send(queue, type, type, 1, 2);
+    assert.equal(receive(queue, 1, MSG_COPY), [3, 3, 1, 2]);
+    assert.equal(receive(queue, 0, MSG_COPY), [5, 5, 1, 2]);
+    assert.is(receive(queue, 2, MSG_COPY), WOULD_BLOCK);
+    throwsSystemError(() => msgrcv(queue, message, 2, 0, IPC_NOWAIT | MSG_COPY), "E2BIG", "msgrcv");
+    const cut = () => msgrcv(queue, message, 2, 0, IPC_NOWAIT | MSG_COPY | MSG_NOERROR);
+    throwsSystemError(cut, "EINVAL", "msgrcv");
+    throwsSystemError(() => msgrcv(queue, message, 3, 0, MSG_COPY), "EINVAL", "msgrcv");
+    throwsSystemError(() => msgrcv(queue, message, 3, 1, IPC_NOWAIT | MSG_COPY | MSG_EXCEPT), "EINVAL", "msgrcv");
+    assert.equal(
+      [receive(queue), receive(queue)],
+      [
+        [5, 5, 1, 2],
+        [3, 3, 1, 2],
+      ],
+    );
+  }),
+);
+
+test(
+  "all queues are listed",
+  withQueue((queue) => {
+    const before = msgctlInfo();
+    assert.ok(before.usedIds >= 1);
+    send(queue, 1, 1, 2, 3);
+    const { messages, bytes } = msgctlInfo();
+    assert.equal([messages, bytes], [before.messages + 1, before.bytes + 3]);
+    new Uint8Array(scratch.buffer).fill(255);
+    const found = [];
+    for (let index = 0; index <= msgctlInfo().highestIndex; index++) {
+      const status = msgctlStatIndex(index);
+      if (status?.id === queue) found.push(status);
+    }
+    assert.equal(found, [{ id: queue, ...msgctlStat(queue) }]);
+    assert.is(msgctlStatIndex(30_000), undefined);
+    assert.throws(() => msgctlStatIndex(0.5), /index is 0.5/);
   }),
 );
 
@@ -305,6 +350,12 @@ test("another user's queue", () => {
   throwsSystemError(() => asNobody(() => msgctlStat(queue)), "EACCES", "msgctl");
   throwsSystemError(() => asNobody(() => msgctlSet(queue, { mode: 0o666 })), "EACCES", "msgctl");
   throwsSystemError(() => asNobody(() => msgctlRemove(queue)), "EPERM", "msgctl");
+  const listed = asNobody(() => {
+    const ids = [];
+    for (let index = 0; index <= msgctlInfo().highestIndex; index++) ids.push(msgctlStatIndex(index)?.id);
+    return ids;
+  });
+  assert.ok(listed.includes(queue), "but it is listed");
   msgctlSet(queue, { mode: 0o644 });
   throwsSystemError(() => asNobody(() => msgctlSet(queue, { mode: 0o666 })), "EPERM", "msgctl");
   msgctlRemove(queue);

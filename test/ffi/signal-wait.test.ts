@@ -27,6 +27,7 @@ import {
   SIGUSR2,
   signalfd,
   sigpending,
+  sigprocmask,
   sigqueue,
   sigrtmax,
   sigrtmin,
@@ -71,6 +72,18 @@ test("pthreadSigmask says what was blocked, and changes it", () => {
   assert.equal(new Set(pthreadSigmask()), new Set([...before, sigrtmax()]));
   pthreadSigmask("set", [SIGUSR2, SIGKILL, SIGSTOP]);
   assert.equal(pthreadSigmask("set", before), [SIGUSR2]);
+  assert.equal(pthreadSigmask(), before);
+});
+
+test("sigprocmask changes the mask of this thread, the same one", () => {
+  new Uint8Array(scratch.buffer).fill(255);
+  const before = pthreadSigmask();
+  assert.equal(sigprocmask("block", [SIGUSR1]), before);
+  assert.ok(pthreadSigmask().includes(SIGUSR1));
+  assert.equal(sigprocmask(), pthreadSigmask());
+  sigprocmask("set", [SIGUSR2]);
+  assert.equal(sigprocmask("unblock", [SIGUSR2]), [SIGUSR2]);
+  assert.equal(sigprocmask("set", before), []);
   assert.equal(pthreadSigmask(), before);
 });
 
@@ -180,6 +193,7 @@ test(
 test("what the system refuses", () => {
   for (const wrong of [0, 65, -1, 32]) {
     throwsSystemError(() => pthreadSigmask("block", [wrong]), "EINVAL", "sigaddset");
+    throwsSystemError(() => sigprocmask("block", [wrong]), "EINVAL", "sigaddset");
     throwsSystemError(() => sigtimedwait([wrong], 0), "EINVAL", "sigaddset");
     throwsSystemError(() => signalfd([wrong]), "EINVAL", "sigaddset");
   }
@@ -207,7 +221,8 @@ test("readSignalfd of what is no signalfd", () => {
 });
 
 test("misuse is refused before the call", () => {
-  assert.throws(() => pthreadSigmask("add" as "block", []), /how is "add", but must be/);
+  for (const call of [pthreadSigmask, sigprocmask])
+    assert.throws(() => call("add" as "block", []), /how is "add", but must be/);
   assert.throws(() => sigtimedwait([0.5], 0), /a signal is 0.5/);
   assert.throws(() => sigtimedwait([SIGUSR1], -1), /timeout is -1/);
   assert.throws(() => sigqueue(1, 0, 2 ** 31), /value is 2147483648/);

@@ -4,9 +4,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SIGACTION } from "../../src/ffi/abi/current.ts";
 import {
+  close,
   getpid,
   gettid,
   kill,
+  pipe2,
+  posixSpawn,
+  read,
   restoreSigaction,
   SIG_DFL,
   SIGKILL,
@@ -18,6 +22,7 @@ import {
   saveSigaction,
   sigaction,
   tgkill,
+  waitpid,
 } from "../../src/ffi/mod.ts";
 import { scratch } from "../../src/ffi/scratch.ts";
 import { getMember } from "../../src/ffi/struct.ts";
@@ -42,8 +47,24 @@ test(
   }),
 );
 
+test("kill with a negative number reaches a whole group", () => {
+  const [readEnd, writeEnd] = pipe2();
+  const pid = posixSpawn("/bin/sh", ["sh", "-c", "sleep 1000 & echo; sleep 1000"], {
+    processGroup: 0,
+    fileActions: [{ action: "dup2", from: writeEnd, to: 1 }],
+  });
+  close(writeEnd);
+  const bytes = new Uint8Array(10);
+  assert.is(read(readEnd, bytes), 1);
+  kill(-pid, SIGKILL);
+  assert.equal(waitpid(pid), { pid, kind: "killed", signal: SIGKILL, coreDumped: false });
+  assert.is(read(readEnd, bytes), 0, "nobody of the group has the pipe any more");
+  close(readEnd);
+});
+
 test("kill throws what the system says", () => {
   throwsSystemError(() => kill(NOBODY, 0), "ESRCH", "kill");
+  throwsSystemError(() => kill(-NOBODY, 0), "ESRCH", "kill");
   throwsSystemError(() => kill(process.pid, 65), "EINVAL", "kill");
   throwsSystemError(() => kill(process.pid, -1), "EINVAL", "kill");
 });

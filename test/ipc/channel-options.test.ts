@@ -7,6 +7,7 @@ import { Channel } from "../../src/ipc/channel.ts";
 import type { ChannelOptions, Codec } from "../../src/ipc/options.ts";
 import { objectDirectory } from "../../src/objects/object-directory.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { leakCheck } from "../support/leak-check.ts";
 
 const test = suite("options of a channel");
 const ADDRESSES = [
@@ -92,4 +93,5 @@ test("the type of a channel follows from its codec", async () => {
   for (const channel of [bytes, text, json, own, sender]) await channel.close();
 });
 
+leakCheck(test);
 test.run();

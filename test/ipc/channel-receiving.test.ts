@@ -6,6 +6,7 @@ import { deadline } from "../support/deadline.ts";
 import { isPending, turnEventLoop } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
 import { FakeLink } from "../support/fake-link.ts";
+import { leakCheck } from "../support/leak-check.ts";
 
 const test = suite("how a channel receives");
 const GONE = new IpcError("IPC_PEER_GONE", "The sender died");
@@ -121,4 +122,5 @@ test10("close() ends the wait, and the link is closed once", async () => {
   assert.equal(link.calls, ["close"]);
 });
 
+leakCheck(test);
 test.run();

@@ -7,6 +7,7 @@ import { deadline } from "../support/deadline.ts";
 import { isPending, turnEventLoop } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
 import { FakeLink } from "../support/fake-link.ts";
+import { leakCheck } from "../support/leak-check.ts";
 
 const test = suite("how a channel sends");
 const MESSAGE = new Uint8Array([1, 2, 3]);
@@ -329,4 +330,5 @@ test10("using blocks for what is left, within its bound, and closes whatever com
   assert.ok(stuck.sender.closed);
 });
 
+leakCheck(test);
 test.run();

@@ -32,7 +32,12 @@ interface Named {
   readonly name: string;
 }
 
-const SYSV = { "sysv-shm": "-m", "sysv-msg": "-q", "sysv-sem": "-s" } as const;
+/** Each kind with the options of ipcrm and ipcmk. */
+const SYSV = [
+  ["sysv-shm", "-m", "-M", "4096"],
+  ["sysv-msg", "-q", "-Q"],
+  ["sysv-sem", "-s", "-S", "2"],
+] as const;
 const SECTIONS: readonly (readonly [heading: RegExp, kind: ObjectKind])[] = [
   [/Shared Memory/, "sysv-shm"],
   [/Message Queues/, "sysv-msg"],
@@ -100,15 +105,23 @@ test(
         return { kind: "posix-sem", name: `/${name}`, remove: () => made.remove(), close: () => made.close() };
       },
       // as people make them, and remove them
-      ...(["-m", "-q", "-s"] as const).map((flag) => () => {
-        const size = { "-m": ["-M", "4096"], "-q": ["-Q"], "-s": ["-S", "2"] }[flag];
-        const id = /(\d+)\s*$/.exec(tool("ipcmk", ...size))?.[1] ?? "";
-        const kind = (Object.keys(SYSV) as (keyof typeof SYSV)[]).find((one) => SYSV[one] === flag) as ObjectKind;
-        return { kind, name: id, remove: () => tool("ipcrm", flag, id) };
+      ...SYSV.map(([kind, flag]) => () => {
+        const name = make(kind);
+        return { kind, name, remove: () => tool("ipcrm", flag, name) };
+      }),
+      // as people make them, and as the library removes them
+      ...SYSV.map(([kind]) => () => {
+        return asRemovedByName(kind, make(kind));
       }),
       () => {
-        const id = /(\d+)\s*$/.exec(tool("ipcmk", "-Q"))?.[1] ?? "";
-        return { kind: "sysv-msg", name: id, remove: () => objects.remove({ kind: "sysv-msg", name: id }) };
+        const kept = `${name}-kept`;
+        SharedMemory.create(kept, 4096, { removeOnExit: false }).close();
+        return asRemovedByName("posix-shm", `/${kept}`);
+      },
+      () => {
+        const kept = `${name}-kept`;
+        Semaphore.create(kept, 1, { removeOnExit: false }).close();
+        return asRemovedByName("posix-sem", `/${kept}`);
       },
       () => {
         const file = `/dev/shm/${name}-file`;
@@ -131,6 +144,16 @@ test(
     }
   }),
 );
+
+/** Makes one as people do. @returns its id */
+function make(kind: ObjectKind): string {
+  const [, , ...options] = SYSV.find(([one]) => one === kind) ?? [];
+  return /(\d+)\s*$/.exec(tool("ipcmk", ...options))?.[1] ?? "";
+}
+
+function asRemovedByName(kind: ObjectKind, name: string): Made {
+  return { kind, name, remove: () => objects.remove({ kind, name }) };
+}
 
 function tool(command: string, ...args: readonly string[]): string {
   return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });

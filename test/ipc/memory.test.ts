@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { Channel } from "../../src/ipc/channel.ts";
 import { turnEventLoop } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { uniqueName } from "../support/unique-name.ts";
 
 const test = suite("what is special about memory:");
@@ -85,4 +86,5 @@ test("room is counted with an overhead, so that empty messages fill a queue too"
   assert.ok(await Channel.remove(address));
 });
 
+leakCheck(test);
 test.run();

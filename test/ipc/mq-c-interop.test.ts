@@ -5,6 +5,7 @@ import { Channel } from "../../src/ipc/channel.ts";
 import { deadline } from "../support/deadline.ts";
 import { isPending } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { nativeProgram } from "../support/native-program.ts";
 import { uniqueName } from "../support/unique-name.ts";
 
@@ -143,4 +144,5 @@ test(
   }),
 );
 
+leakCheck(test);
 test.run();

@@ -20,6 +20,7 @@ import { objectDirectory } from "../../src/objects/object-directory.ts";
 import { deadline } from "../support/deadline.ts";
 import { isPending } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { nativeProgram } from "../support/native-program.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
@@ -340,4 +341,5 @@ test(
   }),
 );
 
+leakCheck(test);
 test.run();

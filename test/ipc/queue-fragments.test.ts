@@ -8,6 +8,7 @@ import {
   writeFragmentHeader,
 } from "../../src/ipc/queue-link/fragment-format.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { leakCheck } from "../support/leak-check.ts";
 
 const test = suite("queues: fragments");
 
@@ -91,4 +92,5 @@ test("a message that is too long is IPC_TOO_LARGE once, and the one behind it ar
   assert.equal(assembled.add(last(2, 0, 1, 2, 3)), new Uint8Array([1, 2, 3]));
 });
 
+leakCheck(test);
 test.run();

@@ -237,13 +237,13 @@ test("another version, a truncated segment and a header that lies about its size
   const words = (offset: number, value: number) => (segment: string) => {
     const fd = openFile(segment, O_RDWR);
     const head = new Uint8Array(offset + 4);
-    head.set([0x4d, 0x4c, 0x52, 0x43, 1, 0, 0, 0, 0, 16, 0, 0, 0, 0, 16, 0].slice(0, offset + 4));
+    head.set([0x4d, 0x4c, 0x52, 0x43, 2, 0, 0, 0, 0, 16, 0, 0, 0, 0, 16, 0].slice(0, offset + 4));
     head.set([value & 255, (value >> 8) & 255, (value >> 16) & 255, value >>> 24], offset);
     write(fd, head);
     close(fd);
   };
   const breaks: [RegExp, (segment: string) => void][] = [
-    [/version .* 2/, words(4, 2)],
+    [/version .* 3/, words(4, 3)],
     [/magic/, words(0, 5)],
     [/4096 \+ 8192 bytes/, words(12, 8192)],
     [/capacity/, words(12, 2 ** 24)],

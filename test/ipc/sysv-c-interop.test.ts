@@ -8,6 +8,7 @@ import { Channel } from "../../src/ipc/channel.ts";
 import { deadline } from "../support/deadline.ts";
 import { isPending } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { nativeProgram } from "../support/native-program.ts";
 import { ipcsLine, queueStatus } from "../support/queue-status.ts";
 import { uniqueKey } from "../support/unique-key.ts";
@@ -283,4 +284,5 @@ test(
   ),
 );
 
+leakCheck(test);
 test.run();

@@ -14,6 +14,7 @@ import { objectDirectory } from "../../src/objects/object-directory.ts";
 import { deadline } from "../support/deadline.ts";
 import { isPending } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { ipcsLine, queueStatus } from "../support/queue-status.ts";
 import { commandFor, currentRuntime } from "../support/runtimes.ts";
@@ -566,4 +567,5 @@ test(
   }),
 );
 
+leakCheck(test);
 test.run();

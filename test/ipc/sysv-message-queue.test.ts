@@ -15,6 +15,7 @@ import { deadline } from "../support/deadline.ts";
 import { isPending } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
 import { whileInterrupted } from "../support/interrupted.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { nativeProgram } from "../support/native-program.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { ipcsLine, queueStatus } from "../support/queue-status.ts";
@@ -446,4 +447,5 @@ test(
   }),
 );
 
+leakCheck(test);
 test.run();

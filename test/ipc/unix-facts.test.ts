@@ -403,6 +403,55 @@ test(
 );
 
 test(
+  "descriptors go without waiting, and with the thread blocked",
+  deadline(LIMIT, async () => {
+    const name = newName();
+    const receiver = await Channel.receiver(`unix:@${name}`, { codec: "text" });
+    assert.is(receiver.tryReceiveDescriptor(), undefined);
+    await failsWith(
+      "IPC_TIMEOUT",
+      () => receiver.receiveDescriptorSync({ timeout: 5 }),
+      /^receiveDescriptorSync\(\) on/,
+    );
+    const sends = startNative("send", name);
+    assert.is(receiver.receiveSync({ timeout: 20_000 }), "one");
+    await failsWith("IPC_UNSUPPORTED", () => receiver.tryReceiveDescriptor(), /a message comes first/);
+    assert.is(receiver.receiveSync(), "");
+    assert.is(contentOf(receiver.receiveDescriptorSync({ timeout: 20_000 })), "in a pipe");
+    assert.is(receiver.receiveDescriptorSync({ timeout: 20_000 }), undefined);
+    assert.is(receiver.tryReceiveDescriptor(), undefined);
+    assert.ok(receiver.ended);
+    await sends.end();
+    await receiver.close();
+
+    const pair = await open();
+    const own = filledPipe("tried");
+    assert.ok(pair.sender.trySendDescriptor(own));
+    assert.is(contentOf(pair.receiver.tryReceiveDescriptor()), "tried");
+    close(own);
+    await failsWith("TypeError", () => pair.sender.sendDescriptorSync("1" as unknown as number), /must be a number/);
+    let sent = 0;
+    while (pair.sender.trySend(new Uint8Array(5000))) sent++;
+    assert.not(pair.sender.trySendDescriptor(0), "no room");
+    await failsWith(
+      "IPC_TIMEOUT",
+      () => pair.sender.sendDescriptorSync(0, { timeout: 5 }),
+      /^sendDescriptorSync\(\) on/,
+    );
+    const waits = pair.sender.sendDescriptor(0);
+    assert.not(pair.sender.trySendDescriptor(0), "behind the other");
+    for (let i = 0; i < sent; i++) await pair.receiver.receive();
+    await waits;
+    pair.sender.sendDescriptorSync(0, { timeout: 20_000 });
+    for (let i = 0; i < 2; i++) close(pair.receiver.receiveDescriptorSync() as number);
+    await pair.sender.close();
+    await failsWith("IPC_CLOSED", () => pair.sender.trySendDescriptor(0));
+    await pair.receiver.close();
+    await failsWith("IPC_CLOSED", () => pair.receiver.tryReceiveDescriptor());
+  }),
+);
+
+test(
   "what cannot be passed on is refused",
   deadline(LIMIT, async () => {
     const { sender, receiver } = await open();

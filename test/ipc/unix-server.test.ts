@@ -6,8 +6,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { RLIMIT_NOFILE, SOCK_STREAM } from "../../src/ffi/abi/current.ts";
 import { close, open, pipe2, read, write } from "../../src/ffi/fd.ts";
+import { gettid } from "../../src/ffi/ids.ts";
 import { getrlimit, setrlimit } from "../../src/ffi/rlimit.ts";
-import { bind, connect, recv, socket } from "../../src/ffi/socket.ts";
+import { bind, connect, listen, recv, socket } from "../../src/ffi/socket.ts";
 import { Channel } from "../../src/ipc/channel.ts";
 import { UnixConnection } from "../../src/ipc/unix-connection.ts";
 import { UnixServer } from "../../src/ipc/unix-server.ts";
@@ -22,6 +23,7 @@ import { removeJournalsAtExit } from "../support/remove-journals.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { skip } from "../support/skip.ts";
 import { uniqueName } from "../support/unique-name.ts";
+import { startThreads } from "../sync/start-threads.ts";
 
 const LIMIT = 30_000;
 const test = suite("unix servers and connections");
@@ -188,6 +190,64 @@ test(
 );
 
 test(
+  "acceptSync() blocks until somebody connects, and tells why not",
+  deadline(LIMIT, async () => {
+    const name = uniqueName("millrace");
+    const server = await UnixServer.listen(`unix:@${name}`, { codec: "text" });
+    await failsWith("IPC_TIMEOUT", () => server.acceptSync({ timeout: 5 }), /^acceptSync\(\) on unix:@.* within 5 ms/);
+    await failsWith("IPC_TIMEOUT", () => server.acceptSync({ timeout: 0 }));
+    await failsWith(
+      "TypeError",
+      () => server.acceptSync({ signal: AbortSignal.abort() } as object),
+      /cannot be aborted/,
+    );
+    const peer = startNative("echo", name);
+    const connection = server.acceptSync({ timeout: 20_000 });
+    assert.is(connection.credentials.pid, peer.pid);
+    connection.sender.sendSync("hello");
+    assert.is(connection.receiver.receiveSync(), "hello");
+    await connection.sender.close();
+    assert.is(connection.receiver.receiveSync(), undefined);
+    await connection.receiver.close();
+    await peer.end();
+    await server.close();
+    await failsWith("IPC_CLOSED", () => server.acceptSync(), /^acceptSync\(\) on/);
+    await failsWith("IPC_CLOSED", () => server.tryAccept(), /^tryAccept\(\) on/);
+  }),
+);
+
+test(
+  "connectSync() connects, blocks while there is no room, and tells why not",
+  deadline(LIMIT, async () => {
+    for (const address of newAddresses()) {
+      await failsWith("IPC_NOT_FOUND", () => UnixConnection.connectSync(address), /nobody listens there/);
+      const server = await UnixServer.listen(address, { codec: "v8" });
+      const client = UnixConnection.connectSync(address, { codec: "v8", timeout: 0 });
+      const connection = server.tryAccept() as UnixConnection<unknown>;
+      client.sender.sendSync({ number: 7n });
+      assert.equal(connection.receiver.receiveSync(), { number: 7n });
+      await client.close();
+      await connection.close();
+      await server.close();
+    }
+    const name = uniqueName("millrace");
+    const listening = socket(SOCK_STREAM);
+    bind(listening, `\0${name}`);
+    listen(listening, 0);
+    const first = UnixConnection.connectSync(`unix:@${name}`);
+    const connect = (timeout: number) => UnixConnection.connectSync(`unix:@${name}`, { timeout });
+    await failsWith("IPC_TIMEOUT", () => connect(0));
+    await failsWith("IPC_TIMEOUT", () => connect(5), /^Connecting to unix:@.* within 5 ms/);
+    const peer = startPeer(currentRuntime(), "test/ipc/peers/accepts-all.ts", [`${gettid()}`], listening);
+    const second = connect(20_000);
+    assert.is(second.credentials.pid, process.pid, "who listened");
+    close(listening);
+    await peer.kill();
+    for (const one of [first, second]) one.abandon();
+  }),
+);
+
+test(
   "without a free descriptor accept() fails once each time, and the connection waits",
   deadline(LIMIT, async () => {
     if (currentRuntime() === "deno") return skip("Deno ends itself when it has no descriptor left");
@@ -334,6 +394,8 @@ test(
 test("misuse is refused before anything is made", async () => {
   await failsWith("RangeError", UnixServer.listen("ring:a"), /"ring:a" is no unix socket: write "unix:\/PATH"/);
   await failsWith("RangeError", UnixConnection.connect("fifo:/tmp/a"), /is no unix socket/);
+  await failsWith("RangeError", () => UnixConnection.connectSync("fifo:/tmp/a"), /is no unix socket/);
+  await failsWith("RangeError", () => UnixConnection.connectSync("unix:@a", { timeout: -1 }), /timeout is -1/);
   await failsWith("RangeError", UnixServer.listen("unix:@a", { backlog: 0 }), /backlog is 0, but must be/);
   await failsWith(
     "TypeError",
@@ -354,12 +416,6 @@ leakCheck(test, async () => {
   await client.close();
   await Promise.all(waits);
   await connection.close();
-  const full = await UnixServer.listen(server.address, { backlog: 1 });
-  const clients = [await UnixConnection.connect(full.address), await UnixConnection.connect(full.address)];
-  // as many threads as ever wait at the same time
-  const late = [1, 2].map(() => UnixConnection.connect(full.address, { timeout: 10 }));
-  await Promise.allSettled(late);
-  for (const one of clients) one.abandon();
-  await full.close();
+  await startThreads();
 });
 test.run();

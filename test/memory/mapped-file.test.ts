@@ -12,8 +12,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { MAP_ANONYMOUS, MAP_FIXED, MAP_PRIVATE, PROT_READ, PROT_WRITE } from "../../src/ffi/abi/current.ts";
 import { mkfifo } from "../../src/ffi/fifo.ts";
+import { mmap, munmap } from "../../src/ffi/mmap.ts";
 import { pageSize } from "../../src/ffi/sysconf.ts";
+import { SystemError } from "../../src/ffi/system-error.ts";
 import { ARENA_BYTES } from "../../src/memory/arena.ts";
 import { type Advice, MappedFile } from "../../src/memory/mapped-file.ts";
 import { freeArenaBytes } from "../../src/memory/region.ts";
@@ -26,6 +29,8 @@ import { leakCheck } from "../support/leak-check.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { skip } from "../support/skip.ts";
+import { throwsSystemError } from "../support/throws-system-error.ts";
+import { startThreads } from "../sync/start-threads.ts";
 import { lettersOfMapping } from "./letters-of-mapping.ts";
 
 const LIMIT = 30_000;
@@ -55,7 +60,8 @@ test("a whole file is read, by default", async () => {
   assert.ok(file.readOnly);
   assert.is(lettersOfMapping(file.address), "r--s");
   for (const view of ["bytes", "arena"] as const) await failsWith("TypeError", () => file[view], /for reading only/);
-  await failsWith("TypeError", () => file.flush(), /nothing to flush/);
+  await failsWith("TypeError", file.flush(), /nothing to flush/);
+  await failsWith("TypeError", () => file.flushSync(), /nothing to flush/);
   writeFileSync(path, new Uint8Array([9]), { flag: "r+" });
   assert.is(file.read(0, 1)[0], 9, "what others write is seen at once");
 });
@@ -72,7 +78,7 @@ test("any part of a file is mapped, at a page's boundary or not", () => {
       assert.is(file.bytes[file.size - 1], (offset + file.size - 1) % 251);
       assert.is(file.bytes.byteOffset, file.offset);
       assert.is(file.address, file.arena.address + file.offset);
-      file.flush();
+      file.flushSync();
       file.advise("willneed");
     }
   }
@@ -83,7 +89,7 @@ test("any part of a file is mapped, at a page's boundary or not", () => {
   assert.equal([...readFileSync(path).subarray(page + 2, page + 6)], [(page + 2) % 251, 255, 254, (page + 5) % 251]);
 });
 
-test("what is written is in the file, flushed or not", () => {
+test("what is written is in the file, flushed or not", async () => {
   const path = numbered(100);
   {
     using file = MappedFile.open(path, { access: "readwrite" });
@@ -91,12 +97,30 @@ test("what is written is in the file, flushed or not", () => {
     file.bytes[0] = 200;
     assert.is(readFileSync(path)[0], 200);
     file.bytes[1] = 201;
-    file.flush({ async: true });
+    await file.flush();
     file.bytes[2] = 202;
-    file.flush();
+    file.flushSync();
     file.bytes[3] = 203;
   }
   assert.equal([...readFileSync(path).subarray(0, 5)], [200, 201, 202, 203, 4]);
+});
+
+test("a flush that fails says so, and one under way outlives close()", async () => {
+  const path = numbered(2 * page);
+  const file = MappedFile.open(path, { access: "readwrite", offset: page + 5 });
+  const hole = file.address - 5;
+  munmap(hole, page);
+  const flushed = file.flush().catch((error) => error);
+  const error = await flushed;
+  throwsSystemError(() => file.flushSync(), "ENOMEM", "msync");
+  mmap(hole, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  assert.instance(error, SystemError);
+  assert.equal([error.code, error.syscall], ["ENOMEM", "msync"]);
+  file.close();
+  const other = MappedFile.open(path, { access: "readwrite" });
+  const flushes = [other.flush(), other.flush(), other.flush()];
+  other.close();
+  await Promise.all(flushes);
 });
 
 test("a private mapping can be changed, and the file knows nothing of it", async () => {
@@ -107,7 +131,7 @@ test("a private mapping can be changed, and the file knows nothing of it", async
   file.bytes.fill(255);
   assert.is(other.bytes[3], 3);
   assert.ok(readFileSync(path).every((byte, index) => byte === index % 251));
-  await failsWith("TypeError", () => file.flush(), /"private": nothing of it goes to the file/);
+  await failsWith("TypeError", file.flush(), /"private": nothing of it goes to the file/);
   file.advise("dontneed");
   assert.equal([...file.read(0, 2)], [3, 4], "the changes are lost, as it says");
 });
@@ -221,6 +245,7 @@ test("after close() nothing that is written, by a view kept or by other arrays, 
     () => file.bytes,
     () => file.read(),
     () => file.flush(),
+    () => file.flushSync(),
     () => file.advise("normal"),
     () => file.arena,
   ]) {
@@ -248,5 +273,5 @@ test("misuse is refused before the file is opened", async () => {
   assert.not(readdirSync(folder).includes("never-made"));
 });
 
-leakCheck(test);
+leakCheck(test, startThreads);
 test.run();

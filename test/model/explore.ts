@@ -17,6 +17,8 @@ export interface World extends ModelMemory {
   sleep(): void;
   /** Rings the bells of all of these that there are. */
   ring(...names: string[]): void;
+  /** Runs `body` while it holds the one lock that there is, and waits for that; the kernel takes it from whoever is killed. */
+  exclusively<Result>(body: () => Result): Result;
   /**
    * Says that all the actor will do depends on `state` alone, and not on how it came there: what it read before is forgotten, so that ways
    * which come to the same are explored once.
@@ -83,7 +85,7 @@ interface Progress {
   readonly hash: number;
   /** How much it had read then. */
   readonly marked: number;
-  readonly state: "unborn" | "running" | "sleeping" | "finished" | "killed";
+  readonly state: "unborn" | "running" | "sleeping" | "locked out" | "finished" | "killed";
   readonly result: unknown;
 }
 
@@ -93,6 +95,8 @@ interface State {
   /** Whose bell was rung. */
   readonly bells: number;
   readonly killed: number;
+  /** Who holds the lock; -1 for nobody. */
+  readonly lock: number;
 }
 
 class Explorer {
@@ -114,9 +118,11 @@ class Explorer {
   #marked = 0;
   #stopped = false;
   #asleep = false;
+  #lockedOut = false;
   #alone = false;
   #bells = 0;
   #killed = -1;
+  #lock = -1;
   #actor = 0;
 
   constructor(scenario: Scenario, limit: number) {
@@ -139,6 +145,14 @@ class Explorer {
         }
       },
       sleep: () => void this.#point("sleep", () => this.#sleep()),
+      exclusively: (body) => {
+        this.#point("takes the lock", () => this.#takeLock());
+        const result = body();
+        this.#point("lets the lock go", () => {
+          this.#lock = -1;
+        });
+        return result;
+      },
       ring: (...names) =>
         void this.#point(`rings ${names[0]}`, () => {
           for (const name of names) {
@@ -156,7 +170,7 @@ class Explorer {
       const state = succeeds === undefined ? "running" : "unborn";
       return { log: [], hash: 0, marked: 0, state, result: undefined };
     });
-    this.#visit({ memory: this.#memory.slice(), actors, bells: 0, killed: -1 });
+    this.#visit({ memory: this.#memory.slice(), actors, bells: 0, killed: -1, lock: -1 });
     return { states: this.#seen.size, endings: this.#endings };
   }
 
@@ -186,6 +200,7 @@ class Explorer {
   #mayRun(state: State, actor: number): boolean {
     const progress = state.actors[actor] as Progress;
     if (progress.state === "running") return true;
+    if (progress.state === "locked out") return state.lock === -1;
     return progress.state === "sleeping" && (state.bells & (1 << actor)) !== 0;
   }
 
@@ -197,7 +212,7 @@ class Explorer {
       const heir = this.#scenario.actors[i]?.succeeds === this.#name(actor);
       return heir && progress.state === "unborn" ? { ...progress, state: "running" } : progress;
     });
-    return { ...state, actors, bells, killed: actor };
+    return { ...state, actors, bells, killed: actor, lock: state.lock === actor ? -1 : state.lock };
   }
 
   /** Makes one access that others may notice, and all others up to the next of that kind. */
@@ -207,6 +222,7 @@ class Explorer {
     this.#actor = actor;
     this.#bells = state.bells;
     this.#killed = state.killed;
+    this.#lock = state.lock;
     this.#log = [...before.log];
     this.#hash = before.hash;
     this.#marked = before.marked;
@@ -214,6 +230,7 @@ class Explorer {
     this.#budget = 1;
     this.#stopped = false;
     this.#asleep = false;
+    this.#lockedOut = false;
     let after: Progress["state"] = "running";
     let result: unknown;
     try {
@@ -223,10 +240,11 @@ class Explorer {
     } catch (error) {
       if (error !== STOP) throw new Violation(`${this.#name(actor)} fails: ${String(error)}`, this.#trace);
       if (this.#asleep) after = "sleeping";
+      if (this.#lockedOut) after = "locked out";
     }
     const actors = state.actors.slice();
     actors[actor] = { log: this.#log, hash: this.#hash, marked: this.#marked, state: after, result };
-    return { memory: this.#memory.slice(), actors, bells: this.#bells, killed: state.killed };
+    return { memory: this.#memory.slice(), actors, bells: this.#bells, killed: state.killed, lock: this.#lock };
   }
 
   #end(state: State): void {
@@ -285,8 +303,19 @@ class Explorer {
     throw STOP;
   }
 
+  /** Takes the lock, or ends the step before it: that one goes on when the lock is free. */
+  #takeLock(): void {
+    if (this.#lock === -1) {
+      this.#lock = this.#actor;
+      return;
+    }
+    this.#lockedOut = true;
+    this.#stopped = true;
+    throw STOP;
+  }
+
   /** Two hashes of what is shared of the memory, which together are as good as that itself, and how far the actors are. */
-  #keyOf({ memory, actors, bells, killed }: State): string {
+  #keyOf({ memory, actors, bells, killed, lock }: State): string {
     const words = new Int32Array(memory.buffer, memory.byteOffset, memory.length >> 2);
     let one = 0x811c_9dc5;
     let two = 0x1234_5678;
@@ -300,7 +329,7 @@ class Explorer {
       if (state === "killed") return state;
       return state === "finished" ? JSON.stringify(result) : `${state}${log.length - marked}.${hash}`;
     });
-    return `${one}.${two}.${bells}.${killed}.${far.join(".")}`;
+    return `${one}.${two}.${bells}.${killed}.${lock}.${far.join(".")}`;
   }
 
   #name(actor: number): string {

@@ -66,10 +66,10 @@ const MISTAKES: Record<string, Mistake> = {
   },
   "the producer publishes before it writes": {
     file: "funnel-producer.ts",
-    from: `    copyIn(this.#words, this.bytes, this.#payload(), message, length);
+    from: `    this.copier.copyIn(this.#payload(), message, length);
     this.#publish(CONTROL_COMMITTED, length);`,
     to: `    this.#publish(CONTROL_COMMITTED, length);
-    copyIn(this.#words, this.bytes, this.#payload(), message, length);`,
+    this.copier.copyIn(this.#payload(), message, length);`,
     finds: /came that nobody sent|not all/,
     scenario: { a: [4], b: [], pushes: true },
   },
@@ -98,11 +98,11 @@ const MISTAKES: Record<string, Mistake> = {
   },
   "the consumer gives back before it reads": {
     file: "funnel-consumer.ts",
-    from: `    const message = copyOut(this.#words, this.bytes, this.#payload, this.#length);
+    from: `    const message = this.copier.copyOut(this.#payload, this.#length);
     this.release();`,
     to: `    const [at, length] = [this.#payload, this.#length];
     this.release();
-    const message = copyOut(this.#words, this.bytes, at, length);`,
+    const message = this.copier.copyOut(at, length);`,
     finds: /not all|not a beginning|came that nobody sent/,
     scenario: { a: [2048, 2048, 2048], b: [] },
   },

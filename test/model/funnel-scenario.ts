@@ -67,7 +67,7 @@ export function funnelScenario(ring: RingModule, options: FunnelScenario): Scena
 }
 
 /** Stands for the lock on the first slot; in the line of the last slot, which nobody has here. */
-const LOCK = 1024 + 63 * 128;
+const LOCK = 1280 + 63 * 128;
 /** The first message of each has this number and one more. */
 const FIRST: Readonly<Record<string, number>> = { a: 0, b: 50, successor: 100 };
 

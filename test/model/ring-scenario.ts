@@ -153,7 +153,7 @@ function wait(world: World, producer: RingProducer): void {
 }
 
 /** What an end knows, without how often it has looked: on this memory all looks are alike. */
-function stateOf(end: RingProducer | RingConsumer): string {
+export function stateOf(end: RingProducer | RingConsumer): string {
   const fields = Object.entries(end).filter(([name]) => name.startsWith(OPENED) && !SAME_FOR_ALL.test(name));
   return JSON.stringify(fields, (_, value: unknown) => {
     if (value instanceof Uint8Array) return [value.length, value[0]];
@@ -161,7 +161,7 @@ function stateOf(end: RingProducer | RingConsumer): string {
   });
 }
 
-const SAME_FOR_ALL = /_(looks|words|waiter|name)$/;
+const SAME_FOR_ALL = /_(looks|words|waiter|name|kept)$/;
 
 function popNumber(consumer: RingConsumer): number | undefined {
   const message = consumer.tryPop();

@@ -7,7 +7,7 @@
  *   lock-peer lock NAME             prints "waiting", locks the mutex, prints "locked" or "owner died", repairs, unlocks, prints "done"
  *   lock-peer spoil NAME            locks the mutex, whose owner died, and unlocks it without repairing it
  *   lock-peer count NAME COUNT SLOT adds one to the counter, under the mutex, so many times, and each time to its slot; repairs
- *                                   the counter, which is the sum of the slots, when an owner died
+ *                                   the counter, which is the sum of the slots, when an owner died, and counts the repairs
  *   lock-peer wake NAME             under the mutex, sets the flag and signals the condition
  *   lock-peer wait NAME             under the mutex, prints "waiting", waits for the flag on the condition, and prints "woken"
  *   lock-peer read NAME             prints "waiting", takes the lock to read, prints "reading", and keeps it until SIGUSR1 comes
@@ -31,6 +31,7 @@ struct shared {
   _Alignas(64) pthread_rwlock_t rwlock;
   _Alignas(64) volatile unsigned counter;
   volatile unsigned flag;
+  volatile unsigned repairs;
   _Alignas(64) volatile unsigned slots[SLOTS];
 };
 
@@ -73,6 +74,7 @@ static void repair(struct shared *shared) {
   unsigned sum = 0;
   for (int slot = 0; slot < SLOTS; slot++) sum += shared->slots[slot];
   shared->counter = sum;
+  shared->repairs++;
   check("pthread_mutex_consistent", pthread_mutex_consistent(&shared->mutex));
 }
 

@@ -10,7 +10,8 @@
  *   semaphore-peer array-half KEY COUNT         makes an array and never sets it
  *   semaphore-peer array-op ID NUM OP UNDO      operates, prints "done", and waits to be killed
  *   semaphore-peer array-do ID NUM OP           operates
- *   semaphore-peer array-count ID FILE SLOT COUNT  under semaphore 0 with SEM_UNDO
+ *   semaphore-peer array-count ID FILE SLOT COUNT [EVERY]  under semaphore 0 with SEM_UNDO; naps in the middle of every so many-th
+ *                                               addition, so that it may be killed there
  *   semaphore-peer event-set FILE OFFSET, event-wait FILE OFFSET COUNT: prints "waiting", then "released", each time
  *   semaphore-peer event-set-many FILE OFFSET COUNT  sets it COUNT times, each time when it is not set
  *   semaphore-peer event-echo FILE OFFSET COUNT  waits for the event at OFFSET and sets the one 64 bytes after it, COUNT times
@@ -78,14 +79,15 @@ static void operate(int array, int num, int op, int flags) {
 
 /*
  * Plain stores, not atomic ones: the semaphore has to keep others away. Who is killed in the middle has noted at LOG what was before
- * (1, word 0, its slot, the slot's word), and the next one in the critical section puts that back.
+ * (1, word 0, its slot, the slot's word), and the next one in the critical section puts that back, and counts that in the word after it.
  */
 enum { LOG = 512 };
 
-static void add(volatile uint32_t *words, long slot) {
+static void add(volatile uint32_t *words, long slot, int naps) {
   if (words[LOG]) {
     words[0] = words[LOG + 1];
     words[words[LOG + 2]] = words[LOG + 3];
+    words[LOG + 4] = words[LOG + 4] + 1;
     words[LOG] = 0;
   }
   words[LOG + 1] = words[0];
@@ -93,6 +95,7 @@ static void add(volatile uint32_t *words, long slot) {
   words[LOG + 3] = words[slot];
   words[LOG] = 1;
   words[0] = words[0] + 1;
+  if (naps) usleep(1);
   words[slot] = words[slot] + 1;
   words[LOG] = 0;
 }
@@ -151,7 +154,7 @@ int main(int argc, char **argv) {
       volatile uint32_t *words = (void *)map(argv[3]);
       for (long left = atol(argv[5]); left > 0; left--) {
         await_one(sem);
-        add(words, count);
+        add(words, count, 0);
         post(sem, 1);
       }
     }
@@ -178,9 +181,10 @@ int main(int argc, char **argv) {
     operate(atoi(object), number, count, 0);
   } else if (strcmp(verb, "array-count") == 0) {
     volatile uint32_t *words = (void *)map(argv[3]);
+    long every = argc > 6 ? atol(argv[6]) : 0;
     for (long left = atol(argv[5]); left > 0; left--) {
       operate(atoi(object), 0, -1, SEM_UNDO);
-      add(words, count);
+      add(words, count, every > 0 && left % every == 0);
       operate(atoi(object), 0, 1, SEM_UNDO);
     }
   } else if (strcmp(verb, "event-set") == 0) {

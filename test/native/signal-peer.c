@@ -2,12 +2,14 @@
  * Signals, from and to C.
  *
  *   signal-peer interrupt PID TID SIGNAL     sends it to the thread every 2 ms, until there is no such thread
+ *   signal-peer interrupt-all PID 0 SIGNAL   sends it to each thread of the process every 2 ms, until it ends
  *   signal-peer queue PID TID SIGNAL VALUE...   sends it to the thread with each number
  *   signal-peer burst PID SIGNAL COUNT       sends it to the process with the numbers 0 to COUNT - 1, by sigqueue
  *   signal-peer storm PID SIGNAL...          sends all of them to the process every 0.05 ms, until it ends
  *   signal-peer wait SIGNAL COUNT            prints "ready", then "SIGNAL CODE PID UID VALUE" for each that comes
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +24,15 @@ int main(int argc, char **argv) {
   if (strcmp(argv[1], "interrupt") == 0) {
     struct timespec pause = {0, 2 * 1000 * 1000};
     while (syscall(SYS_tgkill, atoi(argv[2]), atoi(argv[3]), atoi(argv[4])) == 0) nanosleep(&pause, NULL);
+    return 0;
+  }
+  if (strcmp(argv[1], "interrupt-all") == 0 && argc == 5) {
+    struct timespec pause = {0, 2 * 1000 * 1000};
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/task", argv[2]);
+    for (DIR *tasks; (tasks = opendir(path)) != NULL; closedir(tasks), nanosleep(&pause, NULL))
+      for (struct dirent *task; (task = readdir(tasks)) != NULL;)
+        if (task->d_name[0] != '.') syscall(SYS_tgkill, atoi(argv[2]), atoi(task->d_name), atoi(argv[4]));
     return 0;
   }
   if (strcmp(argv[1], "queue") == 0) {

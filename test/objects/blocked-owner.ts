@@ -38,7 +38,7 @@ const WAYS: Record<string, () => unknown> = {
     await Channel.sender(`memory:${name}`);
     (await Channel.receiver(`memory:${name}`)).receiveSync({ timeout: 1e9 });
   },
-  "posix-queue": () => PosixMessageQueue.create(`/${name}`).receiveSync(),
+  "posix-queue": () => PosixMessageQueue.create(`/${name}`, { maxMessages: 1, messageBytes: 64 }).receiveSync(),
   "sysv-queue": () => SysvMessageQueue.create(IPC_PRIVATE).receiveSync(),
   mutex: () => {
     const mutex = Mutex.create(memory, 0, { type: "normal", robust: false });

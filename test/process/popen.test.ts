@@ -106,6 +106,42 @@ test(
 );
 
 test(
+  "the forms that never wait, while there is nothing, at the end and after it",
+  deadline(LIMIT, async () => {
+    const echo = popen("read line; echo got $line >&2; read line; exit 4", "w", { stderr: "ignore" });
+    assert.is(echo.tryWrite("one\n"), 4);
+    assert.is(echo.tryWrite(new Uint8Array(0)), 0);
+    const reader = popen("printf now; exec sleep 1000", "r");
+    assert.is(new TextDecoder().decode(await reader.read()), "now");
+    assert.equal([reader.tryRead(), reader.ended], [undefined, false]);
+    assert.ok(reader.kill(SIGKILL));
+    assert.is(await reader.read(), undefined);
+    assert.equal([reader.tryRead(), reader.ended], [undefined, true]);
+    const killed = { kind: "killed", signal: SIGKILL, coreDumped: false };
+    assert.equal([await reader.close(), reader.tryClose()], [killed, killed]);
+    await failsWith("IPC_CLOSED", () => reader.tryRead(), /tryRead\(\) of/);
+    assert.throws(() => reader.tryWrite("x"), /tryWrite\(\) needs a program started with "w"/);
+
+    const full = popen("read line; cat > /dev/null", "w");
+    const bytes = new Uint8Array(1 << 20);
+    const first = full.tryWrite(bytes);
+    assert.ok(first > 0 && first < bytes.length);
+    assert.is(full.tryWrite("x"), 0);
+    const rest = full.write("rest\n");
+    assert.throws(() => full.writeSync("x"), /would cut a write\(\) in two/);
+    assert.is(full.tryWrite("x"), 0, "behind the other");
+    const stopped = full.tryClose();
+    assert.is(stopped, undefined, "it has all of that to read");
+    await failsWith("IPC_CLOSED", rest);
+    await failsWith("IPC_CLOSED", () => full.tryWrite("x"));
+    await full.close();
+    assert.is(full.tryClose()?.kind, "exited");
+    await echo.close();
+    assert.throws(() => echo.tryRead(), /tryRead\(\) needs a program started with "r"/);
+  }),
+);
+
+test(
   "how a program ends, is told as pclose does",
   deadline(LIMIT, async () => {
     for (const code of [0, 1, 3, 255]) {

@@ -9,7 +9,16 @@ import { lazyBind } from "../../src/ffi/bind.ts";
 import {
   getpid,
   gettid,
+  mqClose,
+  mqNotify,
+  mqOpen,
+  mqSend,
+  mqUnlink,
+  O_CREAT,
+  O_EXCL,
+  O_RDWR,
   posixSpawnp,
+  SI_MESGQ,
   SI_QUEUE,
   SI_USER,
   SIGKILL,
@@ -35,6 +44,7 @@ import { nativePeer } from "../support/native-peer.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { skip } from "../support/skip.ts";
+import { uniqueName } from "../support/unique-name.ts";
 
 const startNative = nativePeer("signal-peer");
 
@@ -456,6 +466,23 @@ test(
       /^IPC_UNSUPPORTED: Cannot receive signals: the system forbids executable memory .*mprotect/,
     );
     assert.equal([status, lines[1]], [0, "end"]);
+  }),
+);
+
+test(
+  "the signal of mq_notify comes with its number, and with who sent the message",
+  deadline(30_000, async () => {
+    const name = `/${uniqueName("notify")}`;
+    const queue = mqOpen(name, O_RDWR | O_CREAT | O_EXCL, 0o600, { maxmsg: 1, msgsize: 16 });
+    mqUnlink(name);
+    using receiver = signals.receive(["SIGRTMIN+4"]);
+    mqNotify(queue, { signal: sigrtmin() + 4, value: -5 });
+    mqSend(queue, new Uint8Array(1), 0);
+    const { value, code, pid: sender, uid } = await receiver.next({ timeout: 20_000 });
+    assert.equal([value, code, sender, uid], [-5, SI_MESGQ, pid, process.getuid?.()]);
+    mqNotify(queue, { signal: sigrtmin() + 4 });
+    mqClose(queue);
+    assert.is(receiver.tryNext(), undefined, "one notification, one signal");
   }),
 );
 

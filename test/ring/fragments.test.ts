@@ -265,7 +265,7 @@ test("keepMessage lets the caller use its bytes again, of whatever kind they are
 test("fragments are counted as one message, with all their bytes", () => {
   const { memory, producer, consumer } = makeRing();
   send(producer, consumer, pattern(20_000));
-  for (const line of [128, 256]) {
+  for (const line of [1024, 1152]) {
     assert.is(readWord(memory, line + 8), 1);
     assert.is(readWord(memory, line + 16), 20_000);
   }

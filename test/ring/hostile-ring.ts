@@ -1,5 +1,14 @@
 import { IpcError } from "../../src/errors.ts";
-import { initializeHeader, observeRing, RingConsumer, type RingMemory, RingProducer } from "../../src/ring/mod.ts";
+import {
+  initializeHeader,
+  KIND_KEPT,
+  KIND_SPSC,
+  observeRing,
+  RingConsumer,
+  type RingConsumerOptions,
+  type RingMemory,
+  RingProducer,
+} from "../../src/ring/mod.ts";
 
 const CAPACITY = 4096;
 const HEADER_BYTES = 4096;
@@ -15,9 +24,9 @@ const VALUES = [
 ].concat([2 ** 28, 0x7ffffff0, 0x7fffffff, 0x80000000, 0xfffffff0, 0xfffffff8, 0xffffffff]);
 const STEPS = [1, -1, 8, 16, -16, CAPACITY, -CAPACITY];
 /** Words that are in use: magic to creator pid, and the first words of each line; and one of the reserved ones. */
-const HEADER_WORDS = Array.from({ length: 8 * 9 }, (_, i) => Math.floor(i / 9) * 128 + (i % 9) * 4).concat(1024);
-/** head, tail, both waiter words, both states. */
-const LIVELY_WORDS = [128, 256, 384, 512, 640, 768];
+const HEADER_WORDS = Array.from({ length: 10 * 9 }, (_, i) => Math.floor(i / 9) * 128 + (i % 9) * 4).concat(1280);
+/** head, the oldest of a kept ring, tail, both waiter words, both states. */
+const LIVELY_WORDS = [128, 160, 256, 384, 512, 640, 768];
 const ALLOWED = ["IPC_CORRUPT", "IPC_TOO_LARGE", "IPC_CLOSED"];
 
 /** What became of the calls of many cases. */
@@ -33,6 +42,8 @@ export class HostileRing {
   readonly #guards: Int32Array[];
   #random = 1;
   #maxMessageBytes = 0;
+  /** Whether the ring of the case keeps what was released. */
+  #kept = false;
   #producer: RingProducer | undefined;
   #consumer: RingConsumer | undefined;
   /** What was sent and not received yet, as long as nobody has written into the ring. */
@@ -102,8 +113,10 @@ export class HostileRing {
   #begin(writes: boolean): void {
     const { words, offset } = this.memory;
     words.fill(0, offset >> 2, (offset + 1024) >> 2);
-    initializeHeader(this.memory, { capacity: CAPACITY });
+    this.#kept = this.#below(4) === 0;
+    initializeHeader(this.memory, { capacity: CAPACITY, kind: this.#kept ? KIND_KEPT : KIND_SPSC });
     const start = this.#below(2) === 0 ? 0 : -16 * this.#below(300);
+    if (this.#kept) Atomics.store(words, (offset + 160) >> 2, start);
     Atomics.store(words, (offset + 128) >> 2, start);
     Atomics.store(words, (offset + 256) >> 2, start);
     this.#maxMessageBytes = [0, 100, 5000, 100_000][this.#below(4)] as number;
@@ -116,12 +129,18 @@ export class HostileRing {
 
   #attachProducer(): void {
     this.#producer = undefined;
-    this.#producer = new RingProducer(this.memory, WAITER, { batchBytes: this.#below(3) * 512 });
+    const keeping = this.#kept ? { keeping: { exclusively: <Result>(body: () => Result) => body() } } : {};
+    this.#producer = new RingProducer(this.memory, WAITER, { batchBytes: this.#below(3) * 512, ...keeping });
   }
 
   #attachConsumer(): void {
     this.#consumer = undefined;
-    const options = { releaseBytes: this.#below(3) * 512, maxMessageBytes: this.#maxMessageBytes };
+    const from = this.#kept ? { from: (["tail", "oldest", "head"] as const)[this.#below(3)] as "tail" } : {};
+    const options: RingConsumerOptions = {
+      releaseBytes: this.#below(3) * 512,
+      maxMessageBytes: this.#maxMessageBytes,
+      ...from,
+    };
     this.#consumer = new RingConsumer(this.memory, WAITER, options);
   }
 
@@ -247,7 +266,7 @@ export class HostileRing {
   }
 
   #observe(): void {
-    const { used, capacity } = observeRing(this.memory, RING_BYTES - CAPACITY);
+    const { used, capacity } = observeRing(this.memory, RING_BYTES - CAPACITY, this.#kept ? KIND_KEPT : KIND_SPSC);
     if (used > capacity) throw new Error(`used is ${used}`);
   }
 

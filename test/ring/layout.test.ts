@@ -21,18 +21,18 @@ test("a new ring has the words that the document names, at the places that it na
   assert.is(new TextDecoder().decode(memory.bytes.slice(256, 260)), "MLRC");
   assert.equal(
     Array.from({ length: 8 }, (_, i) => readWord(memory, i * 4)),
-    [0x43524c4d, 1, 4096, 8192, 1, 0, 4121, 0],
+    [0x43524c4d, 2, 4096, 8192, 1, 0, 4121, 0],
   );
   const producer = new RingProducer(memory, { wake() {} }, { pid: 11 });
   const consumer = new RingConsumer(memory, { wake() {} }, { pid: 12 });
   for (let size = 1; size <= 3; size++) producer.tryPush(pattern(size));
   consumer.tryPop();
   assert.is(readWord(memory, 128), 48, "head");
-  assert.is(readWord(memory, 136), 3, "messages sent");
-  assert.is(readWord(memory, 144), 6, "bytes sent");
+  assert.is(readWord(memory, 1032), 3, "messages sent");
+  assert.is(readWord(memory, 1040), 6, "bytes sent");
   assert.is(readWord(memory, 256), 16, "tail");
-  assert.is(readWord(memory, 264), 1, "messages received");
-  assert.is(readWord(memory, 272), 1, "bytes received");
+  assert.is(readWord(memory, 1160), 1, "messages received");
+  assert.is(readWord(memory, 1168), 1, "bytes received");
   assert.is(producer.waiterOffset, 256 + 384);
   assert.is(consumer.waiterOffset, 256 + 512);
   assert.is(producer.peerWaiterOffset, consumer.waiterOffset);
@@ -84,7 +84,7 @@ test("a header of a larger page is found right, and used", () => {
 
 for (const [word, offset, wrong, right] of [
   ["magic", 0, [0, 1, 0x43524c4e, 0x4d4c5243, 0xffffffff], String(0x43524c4d)],
-  ["version", 4, [0, 2, 0xffffffff], "1"],
+  ["version", 4, [0, 1, 3, 0xffffffff], "2"],
   ["header bytes", 8, [0, 1, 2048, 4095, 4097, 12_288, 131_072, 0x80000000, 0xffffffff], "a power of two from 4096"],
   ["capacity", 12, [0, 1, 2048, 4095, 12_288, 32_768, 2 ** 29, 2 ** 31, 0xffffffff], "a power of two from 4096 to"],
   ["kind", 16, [0, 2, 0xffffffff], "1 (SPSC)"],

@@ -73,7 +73,7 @@ test("the fate of the segment is seen", () => {
 
 test("counters go on past 2^32, also over all sessions", () => {
   const { memory, producer, consumer } = makeRing();
-  for (const line of [128, 256]) {
+  for (const line of [1024, 1152]) {
     for (const counter of [8, 16]) writeWord(memory, line + counter, 0xfffffffe);
     writeWord(memory, line + 12, 3);
   }

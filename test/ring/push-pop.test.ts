@@ -157,9 +157,9 @@ test("nothing outside of the ring is touched", () => {
     outer.subarray(256 + memory.bytes.length).every((byte) => byte === 0xcc),
     true,
   );
-  // Between the last word of line 7 and the data
+  // Between the last word of line 9 and the data
   assert.is(
-    outer.subarray(256 + 900, 256 + 4096).every((byte) => byte === 0),
+    outer.subarray(256 + 1184, 256 + 4096).every((byte) => byte === 0),
     true,
   );
 });

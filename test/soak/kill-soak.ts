@@ -28,7 +28,7 @@ export interface KillSoakResult extends SoakCounts {
 
 type Role = "producer" | "consumer";
 
-const RUNTIMES: readonly RuntimeName[] = ["bun", "bun", "node26", "deno"];
+const RUNTIMES: readonly RuntimeName[] = ["bun", "bun", "node20", "node26", "deno"];
 /** Nobody works that long on a ring without moving an index, however loaded the machine is. */
 const HANG = 30_000;
 /** Messages of a producer that is killed, of one that may come to its end before, and of one at the end of a round. */

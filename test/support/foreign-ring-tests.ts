@@ -335,7 +335,7 @@ export function foreignRingTests(test: Test, peer: ForeignPeer, variants: readon
         const other = peer("try", [name, "receiver"]);
         assert.is(await other.line(), "IPC_CORRUPT", `byte ${word}`);
         await other.end();
-        poke(name, word, word === 0 ? right : wordBytes([0, 1, 4096, 1 << 20, 1, 0][word / 4] as number));
+        poke(name, word, word === 0 ? right : wordBytes([0, 2, 4096, 1 << 20, 1, 0][word / 4] as number));
       }
       // it was only broken in one place at a time
       const other = peer("try", [name, "receiver"]);

@@ -1,7 +1,9 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Test } from "uvu";
 import * as assert from "uvu/assert";
+import { runtime } from "../../src/runtime.ts";
+import { loopsOfWorkers } from "./worker-loops.ts";
 
 /**
  * Adds a last test to a suite: every file descriptor that the suite opened is closed again. Call it directly before
@@ -11,16 +13,22 @@ import * as assert from "uvu/assert";
  */
 export function leakCheck<Context>(test: Test<Context>, warmUp?: () => void | Promise<void>): void {
   let before = new Map<string, string>();
+  let loopsBefore = new Set<unknown>();
   test.before(async () => {
     await warmUp?.();
+    loopsBefore = await loopsOfWorkers();
     before = openDescriptors();
   });
   test("leaves no file descriptor open", async () => {
-    let left = newDescriptors(before);
+    const look = async () => {
+      const loops = [...(await loopsOfWorkers())].filter((loop) => !loopsBefore.has(loop));
+      return newDescriptors(before, loops.length);
+    };
+    let left = await look();
     // a runtime closes some descriptors a moment after it says so
     for (let tries = 0; left.length > 0 && tries < 100; tries++) {
       await sleep(20);
-      left = newDescriptors(before);
+      left = await look();
     }
     assert.equal(left, []);
   });
@@ -30,54 +38,48 @@ export function leakCheck<Context>(test: Test<Context>, warmUp?: () => void | Pr
 export function openDescriptors(): Map<string, string> {
   const open = new Map<string, string>();
   for (const descriptor of readdirSync("/proc/self/fd")) {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${descriptor}`);
-      if (!RUNTIME_OWN.test(target) && !("Deno" in globalThis && DENO_OWN.test(target))) open.set(descriptor, target);
-    } catch {
-      // the descriptor of the listing itself, closed by now
-    }
+    const target = targetOf(descriptor);
+    if (target !== undefined && !isRuntimes(target)) open.set(descriptor, target);
   }
   return open;
 }
 
+/** What a descriptor refers to, or undefined for the one that listed them, which is closed by now. */
+function targetOf(descriptor: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRuntimes(target: string): boolean {
+  if (OURS.test(target) || (runtime === "node" && PIDFD.test(target))) return false;
+  if (RUNTIME_OWN.test(target)) return true;
+  // each thread of Deno has duplicates of standard output and standard error
+  return runtime === "deno" && (DENO_OWN.test(target) || ["0", "1", "2"].some((stream) => targetOf(stream) === target));
+}
+
 /**
- * What is open now and was not before. A runtime's thread has an unnamed pipe of its own, and a thread that is kept for further calls may
- * be another one than before: as many unnamed pipes as have gone may have come. On Node the event loop of a worker thread has a pipe with
- * both ends in this process, which may come later than the thread itself: there may be as many more of those as there are worker threads.
+ * What is open now and was not before, but for one pipe with both ends in this process for each event loop.
+ *
+ * @param loops how many worker threads have made their event loops since
  */
-function newDescriptors(before: Map<string, string>): string[] {
-  const now = openDescriptors();
-  const come: (readonly [descriptor: string, target: string])[] = [];
-  let gone = 0;
-  for (const [descriptor, target] of before) if (UNNAMED_PIPE.test(target) && now.get(descriptor) !== target) gone++;
-  for (const [descriptor, target] of now) if (before.get(descriptor) !== target) come.push([descriptor, target]);
-  const pairs = come.filter(
-    ([, target], index) => UNNAMED_PIPE.test(target) && come.findIndex(([, other]) => other === target) < index,
-  );
-  const loops = new Set(pairs.slice(0, workerThreads()).map(([, target]) => target));
-  const left: string[] = [];
-  for (const [descriptor, target] of come) {
-    if (loops.has(target)) continue;
-    if (!UNNAMED_PIPE.test(target) || gone-- <= 0) left.push(`${descriptor} ${target}`);
-  }
-  return left;
+function newDescriptors(before: Map<string, string>, loops: number): string[] {
+  const come = [...openDescriptors()].filter(([descriptor, target]) => before.get(descriptor) !== target);
+  const isPair = (target: string) =>
+    UNNAMED_PIPE.test(target) && come.filter(([, other]) => other === target).length === 2;
+  const pairs = [...new Set(come.map(([, target]) => target))].filter(isPair);
+  const ofLoops = pairs.slice(0, loops);
+  return come
+    .filter(([, target]) => !ofLoops.includes(target))
+    .map(([descriptor, target]) => `${descriptor} ${target}`);
 }
 
-/** Worker threads of this process, by the name that Node gives them since version 24; 0 where they have none. */
-function workerThreads(): number {
-  let count = 0;
-  for (const thread of readdirSync("/proc/self/task")) {
-    try {
-      if (NODE_WORKER.test(readFileSync(`/proc/self/task/${thread}/comm`, "utf8"))) count++;
-    } catch {
-      // ended meanwhile
-    }
-  }
-  return count;
-}
-
-const NODE_WORKER = /^WorkerThread/;
 const UNNAMED_PIPE = /^pipe:\[/;
+// no runtime has these unasked, and Node has no descriptor of a process
+const OURS = /^anon_inode:(\[signalfd\]|inotify)$/;
+const PIDFD = /^(anon_inode:\[pidfd\]|pidfd:.*)$/;
 // Deno now and then keeps the socket pair that was a child's standard output; sockets of ours are seen on the other runtimes
 const DENO_OWN = /^socket:/;
-const RUNTIME_OWN = /^anon_inode:|^\/dev\/u?random$|^\/proc\/|\.(ts|js|mjs|cjs|json|node|so)$|\/deno\//;
+const RUNTIME_OWN = /^anon_inode:|^pidfd:|^\/dev\/u?random$|^\/proc\/|\.(ts|js|mjs|cjs|json|node|so)$|\/deno\//;

@@ -10,6 +10,7 @@ export const CONDITION = 64;
 export const RW_LOCK = 128;
 export const COUNTER = 192;
 export const FLAG = 196;
+export const REPAIRS = 200;
 export const SLOTS = 256;
 export const SLOT_COUNT = 256;
 const BYTES = 4096;
@@ -46,6 +47,12 @@ export class LockMemory implements Disposable {
     let sum = 0;
     for (let slot = 0; slot < SLOT_COUNT; slot++) sum += this.get(SLOTS + 4 * slot);
     return sum;
+  }
+
+  /** Makes the counter right after the death of an owner of the lock. */
+  repair(): void {
+    this.set(COUNTER, this.sum);
+    this.set(REPAIRS, this.get(REPAIRS) + 1);
   }
 
   /** Adds one, in two steps that are not atomic: right only under the lock. */

@@ -13,7 +13,7 @@ import { Condition } from "../../src/sync/condition.ts";
 import { Mutex } from "../../src/sync/mutex.ts";
 import type { MutexGuard } from "../../src/sync/mutex-guard.ts";
 import { RwLock } from "../../src/sync/rw-lock.ts";
-import { CONDITION, COUNTER, FLAG, LockMemory, MUTEX, RW_LOCK } from "./lock-memory.ts";
+import { CONDITION, FLAG, LockMemory, MUTEX, RW_LOCK } from "./lock-memory.ts";
 
 const [verb, name, times, slot, how] = process.argv.slice(2) as [string, string, string, string, string];
 const memory = new LockMemory(name);
@@ -76,7 +76,7 @@ await (verbs[verb] as () => Promise<void>)();
 
 function count(guard: MutexGuard): void {
   if (guard.ownerDied) {
-    memory.set(COUNTER, memory.sum);
+    memory.repair();
     guard.repaired();
   }
   memory.increment(Number(slot));

@@ -315,7 +315,11 @@ test("misuse is refused before anything happens", async () => {
     /is an object without an arena.*not its bytes/,
   );
   await failsWith("TypeError", () => Mutex.create(region, 0, { type: "fast" as "normal" }), /type is "fast"/);
-  await failsWith("TypeError", () => Mutex.create(region, 0, { robust: 1 as never }), /robust is 1/);
+  await failsWith(
+    "TypeError",
+    () => Mutex.create(region, 0, { robust: 1 as never }),
+    /robust of Mutex.create\(\) is 1/,
+  );
   await failsWith("IPC_NOT_FOUND", () => Mutex.at(region, 8), /Make it with Mutex.create/);
   const mutex = Mutex.create(region, MUTEX);
   await failsWith("RangeError", mutex.lock({ timeout: -1 }), /timeout is -1/);

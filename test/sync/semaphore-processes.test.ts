@@ -7,11 +7,12 @@ import { IPC_PRIVATE } from "../../src/ffi/abi/current.ts";
 import { Semaphore } from "../../src/sync/semaphore.ts";
 import { SysvSemaphoreArray } from "../../src/sync/sysv-semaphore-array.ts";
 import { deadline } from "../support/deadline.ts";
+import { leakCheck } from "../support/leak-check.ts";
 import { nativePeer } from "../support/native-peer.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { uniqueName } from "../support/unique-name.ts";
-import { putBack } from "./peers/add-one.ts";
+import { putBack, putBacks } from "./peers/add-one.ts";
 import { type SharedFile, sharedFile } from "./peers/shared-file.ts";
 
 const LIMIT = 170_000;
@@ -21,10 +22,17 @@ const TIMES = 10_000;
 const SCRIPTS = 4;
 const WAVE = 24;
 
-/** Of the test that kills: how often, how many processes, and how many are alive at a time. Slots must stay below the log's words. */
+/**
+ * Of the test that kills: how often, how many processes at least, how many of them in the middle of an addition, and how many are alive
+ * at a time. Slots must stay below the log's words.
+ */
 const PAUSE = 10;
 const KILLED = 100;
+const KILLED_INSIDE = 3;
 const ALIVE = 12;
+const MOST_SLOTS = 500;
+/** Every so many-th addition of a C program has a nap in its middle. */
+const NAP_EVERY = 8;
 
 const native = nativePeer("semaphore-peer");
 
@@ -37,14 +45,21 @@ interface Counter {
 
 type Verb = "named-count" | "array-count";
 
-function start(verb: Verb, object: string | number, file: SharedFile, slot: number, isScript: boolean): Counter {
+function start(
+  verb: Verb,
+  object: string | number,
+  file: SharedFile,
+  slot: number,
+  isScript: boolean,
+  napEvery = 0,
+): Counter {
   const args = [object, file.path, slot, TIMES].map(String);
   if (isScript) {
     const peer = startPeer(currentRuntime(), "test/sync/peers/semaphore-user.ts", [verb, ...args]);
     const over = peer.exit().then(({ status }) => assert.is(status, 0, `process ${slot}`));
     return { slot, over, kill: () => peer.kill() };
   }
-  const peer = native(verb, ...args);
+  const peer = native(verb, ...args, napEvery);
   return { slot, over: peer.end(), kill: () => peer.kill() };
 }
 
@@ -103,12 +118,12 @@ test(
     const killed = new Set<number>();
     let slots = 0;
     const add = () => {
-      const counter = start("array-count", array.id, file, ++slots, slots % 40 === 1);
+      const counter = start("array-count", array.id, file, ++slots, slots % 40 === 1, NAP_EVERY);
       running.add(counter);
       const ended = () => running.delete(counter);
       counter.over.then(ended, ended);
     };
-    while (killed.size < KILLED) {
+    while (killed.size < KILLED || (putBacks(file.words) < KILLED_INSIDE && slots < MOST_SLOTS - ALIVE)) {
       while (running.size < ALIVE) add();
       await sleep(PAUSE);
       const victim = [...running][random(running.size)];
@@ -121,17 +136,19 @@ test(
     assert.equal(array.values(), [1]);
     putBack(file.words);
     let sum = 0;
-    let halfway = 0;
     for (let slot = 1; slot <= slots; slot++) {
       const own = file.words[slot] as number;
       sum += own;
       if (!killed.has(slot)) assert.is(own, TIMES, `process ${slot}`);
-      else if (own > 0 && own < TIMES) halfway++;
     }
     assert.is(file.words[0], sum);
-    assert.ok(halfway > 0, "some were killed in the middle");
+    assert.ok(
+      putBacks(file.words) >= KILLED_INSIDE,
+      `${putBacks(file.words)} were killed while they held the semaphore`,
+    );
     array.remove();
   }),
 );
 
+leakCheck(test);
 test.run();

@@ -82,6 +82,9 @@ test(
     await array.wait(2);
     array.post(0);
     assert.equal([array.value(0), array.value(2)], [1, 3]);
+    array.waitSync(2);
+    assert.equal([array.tryWait(2), array.tryWait(1)], [true, false]);
+    assert.is(array.value(2), 1);
     assert.is(array.lastPid(0), getpid());
     array.setValues([1, 2, 32_767]);
     array.setValue(1, 9);
@@ -125,6 +128,7 @@ test(
     await failsWith("IPC_TIMEOUT", array.operate(operations, { timeout: 0 }));
     await failsWith("IPC_TIMEOUT", array.operate(operations, { timeout: 20.5 }), /did not end within 20.5 ms/);
     await failsWith("IPC_TIMEOUT", () => array.operateSync(operations, { timeout: 5 }));
+    await failsWith("IPC_TIMEOUT", () => array.waitSync(0, { timeout: 5, undo: true }));
     const controller = new AbortController();
     const wait = array.operate(operations, { signal: controller.signal });
     await waiters(array, 0, 1);
@@ -281,19 +285,28 @@ test(
       "IPC_ABORTED",
       SysvSemaphoreArray.openOrCreate(key, [1, 1], { signal: AbortSignal.timeout(20), timeout: LIMIT }),
     );
+    await failsWith(
+      "IPC_TIMEOUT",
+      () => SysvSemaphoreArray.openOrCreateSync(key, [1, 1], { timeout: 30 }),
+      /if it died/,
+    );
     const opened = SysvSemaphoreArray.openOrCreate(key, [1, 1], { timeout: LIMIT });
     await turnEventLoop();
     // what its maker does at last
-    await native("array-do", id, 1, 6).end();
-    const array = await opened;
-    assert.equal([array.id, array.values()], [id, [0, 6]]);
+    const setter = native("array-do", id, 1, 6);
+    const array = SysvSemaphoreArray.openOrCreateSync(key, [1, 1], { timeout: LIMIT });
+    assert.equal([array.id, array.values(), (await opened).id], [id, [0, 6], id]);
+    await setter.end();
     assert.is(array.remove(), true);
+    const made = SysvSemaphoreArray.openOrCreateSync(key, [3]);
+    assert.equal(made.values(), [3]);
+    made.remove();
     // one that goes while it is waited for is made anew
     await native("array-half", key, 2).end();
-    const made = SysvSemaphoreArray.openOrCreate(key, [1, 2], { timeout: LIMIT });
+    const again = SysvSemaphoreArray.openOrCreate(key, [1, 2], { timeout: LIMIT });
     await turnEventLoop();
     SysvSemaphoreArray.remove(key);
-    const fresh = await made;
+    const fresh = await again;
     assert.equal(fresh.values(), [1, 2]);
     fresh.remove();
   }),

@@ -1,13 +1,16 @@
 // runtimes: bun - the scripts run on Bun only
 // timeout: 120s
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { readHeader } from "../../scripts/test-runner/plan.ts";
 import { readSummary } from "../../scripts/test-runner/summary.ts";
+import { mqUnlink } from "../../src/ffi/mq.ts";
+import { isRoot } from "../support/as-nobody.ts";
+import { projectRoot } from "../support/project-root.ts";
 import { skip } from "../support/skip.ts";
 import { scratchTree } from "./scratch-tree.ts";
 
@@ -54,6 +57,8 @@ test("prints the reason of a skip and counts it apart", () => {
   assert.is(status, 0);
 });
 
+const RUN = 'import { spawnSync } from "node:child_process";\nspawnSync';
+const WRITE = 'import { writeFileSync } from "node:fs";\nwriteFileSync';
 const SPAWN = 'import { spawn } from "node:child_process";\n';
 const BAD: [name: string, text: string, complaint: RegExp][] = [
   ["has a failing test", `${IMPORTS}test("fails", () => {\n  throw new Error("oh no");\n});\ntest.run();`, /oh no/],
@@ -82,6 +87,11 @@ const BAD: [name: string, text: string, complaint: RegExp][] = [
     /left behind file .*\/left-/,
   ],
   [
+    "leaves a socket",
+    `import { createServer } from "node:net";\nimport { tmpdir } from "node:os";\nprocess.on("exit", () => process.kill(process.pid, "SIGKILL"));\nawait new Promise((listening) => createServer().unref().listen(tmpdir() + "/left.socket", listening));\n${PASSES}`,
+    /left behind file .*\/left\.socket/,
+  ],
+  [
     "leaves a ring",
     `import { mkdirSync } from "node:fs";\nmkdirSync(process.env.MILLRACE_DIR + "/frames");\n${PASSES}`,
     /left behind file \/dev\/shm\/.*\/frames/,
@@ -98,19 +108,41 @@ for (const [name, text, complaint] of BAD) {
   });
 }
 
-test("fails a file that leaves an object of the whole machine behind, and names it", () => {
-  if (spawnSync("ipcmk", ["--version"]).status !== 0) return skip("needs ipcmk, of util-linux");
-  const queue = `import { spawnSync } from "node:child_process";\nspawnSync("ipcmk", ["-Q"]);\n${PASSES}`;
-  const { output } = runOn({ "test/leaks.test.ts": queue }, "--runtime", "bun");
-  const id = /left behind by .*leaks\.test\.ts on bun: SysV message queue (\d+)/.exec(output)?.[1];
-  assert.ok(id, output);
-  spawnSync("ipcrm", ["-q", `${id}`]);
+const FFI = join(projectRoot, "src/ffi");
+const IMPORT_FFI = `import { O_CREAT } from "${FFI}/abi/current.ts";\nimport { mqClose, mqOpen } from "${FFI}/mq.ts";\n`;
+/** Each kind of object that outlives its process: what makes one, how it is named, and what removes it. */
+const LEFT: [kind: string, text: string, named: RegExp, remove: (name: string) => void][] = [
+  ["System V queue", `${RUN}("ipcmk", ["-Q"]);`, /SysV message queue (\d+)/, (id) => spawnSync("ipcrm", ["-q", id])],
+  ["System V segment", `${RUN}("ipcmk", ["-M", "99"]);`, /SysV segment (\d+)/, (id) => spawnSync("ipcrm", ["-m", id])],
+  [
+    "System V array",
+    `${RUN}("ipcmk", ["-S", "2"]);`,
+    /SysV semaphore array (\d+)/,
+    (id) => spawnSync("ipcrm", ["-s", id]),
+  ],
+  ["shared memory object", `${WRITE}("/dev/shm/mr-left", "");`, /(\/dev\/shm\/mr-left)/, (file) => rmSync(file)],
+  ["POSIX semaphore", `${WRITE}("/dev/shm/sem.mr-left", "");`, /(\/dev\/shm\/sem.mr-left)/, (file) => rmSync(file)],
+  [
+    "POSIX queue",
+    `${IMPORT_FFI}mqClose(mqOpen("/mr-left", O_CREAT, 0o600, { maxmsg: 1, msgsize: 64 }));`,
+    /POSIX queue (\/mr-left)/,
+    mqUnlink,
+  ],
+];
 
-  const segment = `import { writeFileSync } from "node:fs";\nwriteFileSync("/dev/shm/mr-left", "");\n${PASSES}`;
-  const { output: second } = runOn({ "test/leaks.test.ts": segment }, "--runtime", "bun");
-  spawnSync("rm", ["/dev/shm/mr-left"]);
-  assert.match(second, /left behind by .*: \/dev\/shm\/mr-left/);
-});
+for (const [kind, text, named, remove] of LEFT) {
+  test(`fails a file that leaves a ${kind} behind, and names it`, () => {
+    if (text.includes("ipcmk") && spawnSync("ipcmk", ["--version"]).status !== 0)
+      return skip("needs ipcmk, of util-linux");
+    if (kind === "POSIX queue" && !isRoot() && !existsSync("/dev/mqueue")) return skip("needs root, to see the queues");
+    const { output, status } = runOn({ "test/leaks.test.ts": `${text}\n${PASSES}` }, "--runtime", "bun");
+    const line = output.split("\n").find((one) => /left behind by .*leaks\.test\.ts on bun: /.test(one)) ?? "";
+    const name = named.exec(line)?.[1];
+    assert.ok(name, output);
+    remove(name);
+    assert.is(status, 1);
+  });
+}
 
 test("does not hold against a file what a program outside of the tests holds", () => {
   // a program that the fixture cannot be charged with: it carries no mark, and outlives the fixture

@@ -2,12 +2,13 @@
 import { O_RDWR } from "../../../src/ffi/abi/current.ts";
 import { close, open } from "../../../src/ffi/fd.ts";
 import { mapSegment } from "../../../src/ipc/map-segment.ts";
+import { nativeCopier } from "../../../src/memory/native-copier.ts";
 import { RingConsumer, type RingMemory, RingProducer } from "../../../src/ring/mod.ts";
 import type { Job } from "../job.ts";
 import { now } from "../numbered.ts";
 
-/** From here on the built-in copy is faster than a loop. */
-const LOOP_BYTES = 128;
+/** Up to here a loop is faster than a call. */
+const LOOP_BYTES = 8;
 /** Where the engine has it: lets the other side have the memory for a moment. */
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 const nobodySleeps = { wake() {} };
@@ -57,11 +58,11 @@ export function openRing(path: string): RingMemory {
   close(file);
   const { words, bytes } = region.arena;
   const capacity = (region.length - 4096) / 2;
-  return { words, bytes, offset: region.offset, capacity, name: path };
+  return { words, bytes, offset: region.offset, capacity, name: path, copier: nativeCopier() };
 }
 
 function sendAll(producer: RingProducer, words: Int32Array, size: number, total: number): void {
-  const { bytes } = producer;
+  const { copier } = producer;
   const source = new Int32Array(size >> 2);
   const sourceBytes = new Uint8Array(source.buffer);
   const last = (size >> 2) - 1;
@@ -74,7 +75,7 @@ function sendAll(producer: RingProducer, words: Int32Array, size: number, total:
     source[0] = i;
     source[last] = i;
     if (size > LOOP_BYTES) {
-      bytes.set(sourceBytes, at);
+      copier.copyIn(at, sourceBytes, size);
     } else {
       const word = at >> 2;
       for (let k = 0; k <= last; k++) words[word + k] = source[k] as number;
@@ -98,7 +99,7 @@ function sendOne(producer: RingProducer, words: Int32Array, size: number, number
 const targets = new Map<number, Int32Array<ArrayBuffer>>();
 
 function receiveAll(consumer: RingConsumer, words: Int32Array, size: number, before: number, count: number): void {
-  const { bytes } = consumer;
+  const { copier } = consumer;
   const target = targets.get(size) ?? new Int32Array(size >> 2);
   targets.set(size, target);
   const targetBytes = new Uint8Array(target.buffer);
@@ -111,7 +112,7 @@ function receiveAll(consumer: RingConsumer, words: Int32Array, size: number, bef
     }
     const length = consumer.peekLength;
     if (size > LOOP_BYTES) {
-      targetBytes.set(bytes.subarray(at, at + length));
+      copier.copyInto(at, targetBytes, 0, length);
     } else {
       const word = at >> 2;
       for (let k = 0; k <= last; k++) target[k] = words[word + k] as number;

@@ -75,6 +75,9 @@ export const SEEK_END: number = constants.SEEK_END;
 // fallocate(2)
 export const FALLOC_FL_KEEP_SIZE: number = constants.FALLOC_FL_KEEP_SIZE;
 export const FALLOC_FL_PUNCH_HOLE: number = constants.FALLOC_FL_PUNCH_HOLE;
+export const FALLOC_FL_ZERO_RANGE: number = constants.FALLOC_FL_ZERO_RANGE;
+export const FALLOC_FL_COLLAPSE_RANGE: number = constants.FALLOC_FL_COLLAPSE_RANGE;
+export const FALLOC_FL_INSERT_RANGE: number = constants.FALLOC_FL_INSERT_RANGE;
 
 // inode(7)
 export const S_IFMT: number = constants.S_IFMT;
@@ -200,6 +203,7 @@ export const MSG_NOERROR: number = constants.MSG_NOERROR;
 export const MSG_EXCEPT: number = constants.MSG_EXCEPT;
 export const MSG_COPY: number = constants.MSG_COPY;
 export const MSG_STAT: number = constants.MSG_STAT;
+export const MSG_STAT_ANY: number = constants.MSG_STAT_ANY;
 export const MSG_INFO: number = constants.MSG_INFO;
 
 // shmop(2)

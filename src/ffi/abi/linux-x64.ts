@@ -66,6 +66,9 @@ export const linuxX64 = {
     // fallocate(2)
     FALLOC_FL_KEEP_SIZE: 1,
     FALLOC_FL_PUNCH_HOLE: 2,
+    FALLOC_FL_ZERO_RANGE: 16,
+    FALLOC_FL_COLLAPSE_RANGE: 8,
+    FALLOC_FL_INSERT_RANGE: 32,
     // inode(7)
     S_IFMT: 61440,
     S_IFSOCK: 49152,
@@ -179,6 +182,7 @@ export const linuxX64 = {
     MSG_EXCEPT: 8192,
     MSG_COPY: 16384,
     MSG_STAT: 11,
+    MSG_STAT_ANY: 13,
     MSG_INFO: 12,
     // shmop(2)
     SHM_RDONLY: 4096,
@@ -477,6 +481,9 @@ export const linuxX64 = {
     },
     msginfo: {
       sizeof: 32,
+      msgmap: { offset: 4, size: 4, signed: true },
+      msgpool: { offset: 0, size: 4, signed: true },
+      msgtql: { offset: 24, size: 4, signed: true },
       msgmax: { offset: 8, size: 4, signed: true },
       msgmnb: { offset: 12, size: 4, signed: true },
       msgmni: { offset: 16, size: 4, signed: true },

@@ -15,6 +15,8 @@ export const BLOCKING_FUNCTIONS = {
   open: { parameters: ["pointer", "i32", "u32"], result: "i32" },
   // int sem_wait(sem_t *sem)
   sem_wait: { parameters: ["pointer"], result: "i32" },
+  // int msync(void *addr, size_t length, int flags): no signal ends it before the disk is done
+  msync: { parameters: ["pointer", "usize", "i32"], result: "i32" },
   // int semop(int semid, struct sembuf *sops, size_t nsops)
   semop: { parameters: ["i32", "pointer", "usize"], result: "i32" },
   // long syscall(SYS_futex, uint32_t *uaddr, int futex_op, uint32_t val, const struct timespec *timeout, uint32_t *uaddr2, uint32_t val3)

@@ -13,7 +13,6 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { pageSize } from "../../ffi/sysconf.ts";
 import { objectDirectory } from "../../objects/object-directory.ts";
 import { KIND_BROADCAST } from "../../ring/layout.ts";
 import type { BroadcastAddress } from "../address.ts";
@@ -23,6 +22,7 @@ import type { Link, Side } from "../link.ts";
 import type { ChannelOptions } from "../options.ts";
 import { DEFAULT_CAPACITY, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MODE } from "../recommended.ts";
 import { removePresence } from "../remove-presence.ts";
+import { roundCapacity } from "../round-capacity.ts";
 
 /**
  * Opens one end of a broadcast.
@@ -56,11 +56,4 @@ export async function remove(address: BroadcastAddress): Promise<boolean> {
 
 function objectName({ name }: BroadcastAddress): string {
   return `${name}.broadcast`;
-}
-
-/** The next power of two that is whole pages. */
-function roundCapacity(bytes: number): number {
-  let capacity = pageSize();
-  while (capacity < bytes) capacity *= 2;
-  return capacity;
 }

@@ -10,7 +10,6 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { pageSize } from "../../ffi/sysconf.ts";
 import { objectDirectory } from "../../objects/object-directory.ts";
 import type { RingAddress } from "../address.ts";
 import type { Link, Side } from "../link.ts";
@@ -19,6 +18,7 @@ import { DEFAULT_CAPACITY, DEFAULT_MAX_MESSAGE_BYTES, DEFAULT_MODE } from "../re
 import { removePresence } from "../remove-presence.ts";
 import { RingReceiver } from "../ring-link/ring-receiver.ts";
 import { RingSender } from "../ring-link/ring-sender.ts";
+import { roundCapacity } from "../round-capacity.ts";
 
 /**
  * Opens one end of a ring.
@@ -34,7 +34,7 @@ export async function open(address: RingAddress, side: Side, options: ChannelOpt
   };
   const name = objectName(address);
   if (side === "sender") return new RingSender(name, attach);
-  return new RingReceiver(name, attach, options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  return new RingReceiver(name, attach, { maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES });
 }
 
 /**
@@ -50,11 +50,4 @@ export async function remove(address: RingAddress): Promise<boolean> {
 
 function objectName({ name }: RingAddress): string {
   return `${name}.ring`;
-}
-
-/** The next power of two that is whole pages. */
-function roundCapacity(bytes: number): number {
-  let capacity = pageSize();
-  while (capacity < bytes) capacity *= 2;
-  return capacity;
 }

@@ -1,6 +1,7 @@
 import { close } from "../../ffi/fd.ts";
 import { queryLock, unlock } from "../../ffi/lock.ts";
 import { pageSize } from "../../ffi/sysconf.ts";
+import { nativeCopier } from "../../memory/native-copier.ts";
 import type { Region } from "../../memory/region.ts";
 import { type Ownership, own } from "../../objects/own.ts";
 import { waitForLock } from "../../objects/wait-for-lock.ts";
@@ -61,7 +62,7 @@ export abstract class FunnelPresence {
     const { arena, offset, length } = this.region;
     const { words, bytes } = arena;
     const headerBytes = length - 2 * this.capacity;
-    return { words, bytes, offset, capacity: this.capacity, headerBytes, name: this.#address };
+    return { words, bytes, offset, capacity: this.capacity, headerBytes, name: this.#address, copier: nativeCopier() };
   }
 
   /** From now on the object goes with the process, when nobody else is there. Called when the end is taken. */

@@ -16,24 +16,33 @@ import { userName } from "./user-name.ts";
 /** An object, and what else the listing knows of it. */
 export type ListedObject = FoundObject & { readonly info: ObjectInfo };
 
-/** All objects of these kinds, sorted by kind and name. */
-export function findObjects(kinds: readonly ObjectKind[] = OBJECT_KINDS): ListedObject[] {
+/**
+ * All objects of these kinds, sorted by kind and name.
+ *
+ * @param wanted a name to look up where the system lists none
+ */
+export function findObjects(kinds: readonly ObjectKind[] = OBJECT_KINDS, wanted?: string): ListedObject[] {
   const journals = readJournals();
   const records = journals.flatMap((journal) => journal.records);
   const scan = scanProcesses();
   const found = OBJECT_KINDS.filter((kind) => kinds.includes(kind)).flatMap((kind) =>
-    family(kind, records, scan).sort((a, b) => (a.name < b.name ? -1 : 1)),
+    family(kind, records, scan, wanted).sort((a, b) => (a.name < b.name ? -1 : 1)),
   );
   return found.map((object) => ({ ...object, info: infoOf(object, journals) }));
 }
 
-function family(kind: ObjectKind, records: Parameters<typeof pathObjects>[1], scan: ProcessScan): FoundObject[] {
+function family(
+  kind: ObjectKind,
+  records: Parameters<typeof pathObjects>[1],
+  scan: ProcessScan,
+  wanted: string | undefined,
+): FoundObject[] {
   if (kind === "sysv-shm") return sysvSegments(scan);
   if (kind === "sysv-msg") return sysvQueues();
   if (kind === "sysv-sem") return sysvArrays();
   if (kind === "posix-shm" || kind === "posix-sem") return posixFiles(kind, scan);
-  if (kind === "posix-mq") return posixQueues(records, scan);
-  if (kind === "ring") return rings();
+  if (kind === "posix-mq") return posixQueues(records, scan, wanted);
+  if (kind === "ring") return rings(scan);
   return pathObjects(kind, records, scan);
 }
 

@@ -10,12 +10,13 @@ import type { ProcessScan } from "./process-scan.ts";
 
 /**
  * POSIX queues. There is no call that lists them: all are seen where their file system is mounted, usually at `/dev/mqueue`, elsewhere only
- * those that our journals name.
+ * those that our journals name, and one that is asked for by its name.
  */
-export function posixQueues(records: readonly ObjectRecord[], scan: ProcessScan): FoundObject[] {
+export function posixQueues(records: readonly ObjectRecord[], scan: ProcessScan, wanted?: string): FoundObject[] {
   const folder = mountPoint();
   const recorded = records.filter(({ kind }) => kind === "posix-mq").map(({ name }) => name);
-  const names = folder !== undefined ? readdirSync(folder).map((name) => `/${name}`) : [...new Set(recorded)];
+  const known = wanted === undefined ? recorded : [...recorded, `/${wanted.replace(/^\//, "")}`];
+  const names = folder !== undefined ? readdirSync(folder).map((name) => `/${name}`) : [...new Set(known)];
   return names.flatMap((name) => posixQueue(name, folder, scan) ?? []);
 }
 

@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { O_NOFOLLOW, O_RDWR } from "../../ffi/abi/current.ts";
 import { close, open, read } from "../../ffi/fd.ts";
 import { queryLock } from "../../ffi/lock.ts";
-import { objectDirectory } from "../../objects/object-directory.ts";
 import type { Side } from "../link.ts";
-import { pidWord, roleByte, SEGMENT_FILE } from "../presence-object.ts";
+import { pidWord, placeOf, roleByte, SEGMENT_FILE } from "../presence-object.ts";
 
 /** An end of a named object of channels. */
 export interface PresenceEnd {
@@ -15,10 +14,10 @@ export interface PresenceEnd {
   readonly held: boolean;
 }
 
-/** The two ends of the object of this name in the object directory; none when there is no such object. `seen` gets its header. */
+/** The two ends of the object of this name in the object directory, or at this path; none when there is no such object. `seen` gets its header. */
 export function endsOf(name: string, seen?: (words: Int32Array) => void): PresenceEnd[] {
   let segment: number;
-  const path = join(objectDirectory(), name, SEGMENT_FILE);
+  const path = join(placeOf(name), SEGMENT_FILE);
   try {
     segment = open(path, O_RDWR | O_NOFOLLOW);
   } catch {

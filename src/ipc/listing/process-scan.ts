@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { basename } from "node:path";
+import { SEGMENT_FILE } from "../presence-object.ts";
 
 /** Which processes have which files open or mapped, from one walk through `/proc`. */
 export interface ProcessScan {
@@ -8,6 +10,8 @@ export interface ProcessScan {
   attachedTo(segment: number): readonly number[];
   /** Processes that have the socket of this inode. */
   holdersOfSocket(inode: number): readonly number[];
+  /** The segments of rings that some process has open, by their paths. */
+  readonly segments: readonly string[];
   /** False when some process is another user's, and cannot be looked into. */
   readonly complete: boolean;
 }
@@ -15,6 +19,7 @@ export interface ProcessScan {
 /** Looks into every process that this one may look into. */
 export function scanProcesses(): ProcessScan {
   const holders = new Map<string, Set<number>>();
+  const segments = new Set<string>();
   let complete = true;
   const note = (key: string, pid: number) => {
     const pids = holders.get(key);
@@ -26,7 +31,7 @@ export function scanProcesses(): ProcessScan {
     const pid = Number(entry);
     try {
       readMaps(pid, note);
-      readDescriptors(pid, note);
+      readDescriptors(pid, note, (path) => segments.add(path));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Deno reports what the kernel refuses as its own kind of error
@@ -39,6 +44,7 @@ export function scanProcesses(): ProcessScan {
     holdersOf: ({ dev, ino }) => at(fileKey(dev, ino)),
     attachedTo: (segment) => at(`sysv ${segment}`),
     holdersOfSocket: (inode) => at(`socket ${inode}`),
+    segments: [...segments],
     complete,
   };
 }
@@ -47,13 +53,18 @@ export function scanProcesses(): ProcessScan {
 function readMaps(pid: number, note: (key: string, pid: number) => void): void {
   for (const line of readFileSync(`/proc/${pid}/maps`, "utf8").split("\n")) {
     const [, major, minor, inode, path] = /^\S+ \S+ \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)\s*(.*)$/.exec(line) ?? [];
-    if (major === undefined || minor === undefined || inode === undefined || inode === "0") continue;
+    if (major === undefined || minor === undefined || inode === undefined) continue;
+    // the first segment of a namespace has the id 0
     if (path?.startsWith("/SYSV")) note(`sysv ${inode}`, pid);
-    else note(`${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}:${inode}`, pid);
+    else if (inode !== "0") note(`${Number.parseInt(major, 16)}:${Number.parseInt(minor, 16)}:${inode}`, pid);
   }
 }
 
-function readDescriptors(pid: number, note: (key: string, pid: number) => void): void {
+function readDescriptors(
+  pid: number,
+  note: (key: string, pid: number) => void,
+  noteSegment: (path: string) => void,
+): void {
   for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     try {
       const target = readlinkSync(`/proc/${pid}/fd/${fd}`);
@@ -62,6 +73,7 @@ function readDescriptors(pid: number, note: (key: string, pid: number) => void):
       else if (target.startsWith("/")) {
         const { dev, ino } = statSync(`/proc/${pid}/fd/${fd}`);
         note(fileKey(dev, ino), pid);
+        if (basename(target) === SEGMENT_FILE) noteSegment(target);
       }
     } catch {
       // closed meanwhile

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { domainError } from "../../error-table.ts";
 import { IpcError } from "../../errors.ts";
 import { O_NOFOLLOW, O_RDWR } from "../../ffi/abi/current.ts";
@@ -14,7 +14,8 @@ import { objectDirectory } from "../../objects/object-directory.ts";
 import type { ObjectKind } from "../../objects/own.ts";
 import { waitForLock } from "../../objects/wait-for-lock.ts";
 import { KIND_FUNNEL } from "../../ring/funnel-layout.ts";
-import { KIND_BROADCAST, KIND_SPSC } from "../../ring/layout.ts";
+import { KIND_BROADCAST, KIND_KEPT, KIND_SPSC } from "../../ring/layout.ts";
+import type { RingKind } from "../../ring/validate-header.ts";
 import { mapSegment } from "../map-segment.ts";
 import { removeObject, SEGMENT_FILE, SETUP_BYTE } from "../presence-object.ts";
 import { removePresence } from "../remove-presence.ts";
@@ -32,7 +33,8 @@ export interface RemoveOptions {
 /**
  * Removes an object, whoever made it, if the system allows that.
  *
- * @param target its kind and name as `objects.list` gives them. A System V object may also be named by its key, as `0x` and hexadecimal digits
+ * @param target its kind and name as `objects.list` gives them. A System V object may also be named by its key, as `0x` and hexadecimal digits. A
+ *   ring in a file that nobody has open is not listed: `Channel.remove` removes it
  * @returns what was removed
  * @throws {TypeError} there is no such kind
  * @throws {IpcError} `IPC_BUSY` somebody uses it, or may use it; `force` removes it all the same. `IPC_NOT_FOUND`, `IPC_PERMISSION`
@@ -55,7 +57,7 @@ export function remove(
   const { name } = target;
   if (typeof name !== "string" || name === "")
     throw new TypeError(`name is ${JSON.stringify(name)}, but must be a string that is not empty`);
-  const found = findObjects([kind]).find((object) => isNamed(object, name));
+  const found = findObjects([kind], name).find((object) => isNamed(object, name));
   const what = `Cannot remove ${kind} ${name}`;
   if (found === undefined) throw new IpcError("IPC_NOT_FOUND", `${what}: there is none of that name`);
   const { use, holders, notes } = found;
@@ -101,14 +103,16 @@ function removeFound({ kind, name, recordName, path }: ListedObject, force: bool
   }
 }
 
+function kindOf(name: string): RingKind {
+  if (name.endsWith(BROADCAST_SUFFIX)) return KIND_BROADCAST;
+  return name.endsWith(FUNNEL_SUFFIX) ? KIND_FUNNEL : KIND_SPSC;
+}
+
 function removeRing(path: string, force: boolean): boolean {
   const name = path.slice(objectDirectory().length + 1);
-  const kind = name.endsWith(BROADCAST_SUFFIX)
-    ? KIND_BROADCAST
-    : name.endsWith(FUNNEL_SUFFIX)
-      ? KIND_FUNNEL
-      : KIND_SPSC;
-  if (!force) return removePresence(name, name, kind);
+  const isInFile = dirname(path) !== objectDirectory();
+  const kind = isInFile ? KIND_KEPT : kindOf(name);
+  if (!force) return removePresence(isInFile ? path : name, name, kind);
   const segment = open(join(path, SEGMENT_FILE), O_RDWR | O_NOFOLLOW);
   try {
     waitForLock(segment, "write", SETUP_BYTE, 1);

@@ -1,17 +1,17 @@
 import { IpcError } from "../../errors.ts";
 import { futexWake } from "../../ffi/futex.ts";
 import { getpid } from "../../ffi/ids.ts";
-import { RingConsumer } from "../../ring/consumer.ts";
+import { RingConsumer, type RingConsumerOptions } from "../../ring/consumer.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { spinHint } from "../../wait/spin-hint.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
-import type { Direction, Link, LinkStats, Peer } from "../link.ts";
+import type { Direction, Link, LinkStats, Peer, Supports } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
 import type { Presence } from "../presence.ts";
 import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
-import { RING_SUPPORTS } from "./supports.ts";
+import { KEPT_SUPPORTS, RING_SUPPORTS } from "./supports.ts";
 
 /** How many failed tries in a row it takes to ask the kernel whether the sender still lives; a system call each. */
 const TRIES_PER_LOOK = 64;
@@ -20,12 +20,12 @@ const TRIES_PER_LOOK = 64;
 export class RingReceiver extends OneSidedLink implements Link {
   readonly address: string;
   readonly side = "receiver";
-  readonly supports = RING_SUPPORTS;
+  readonly supports: Supports;
   readonly maxMessageBytes = Number.POSITIVE_INFINITY;
 
   readonly #name: string;
   readonly #options: AttachOptions;
-  readonly #maxMessageBytes: number;
+  readonly #more: RingConsumerOptions;
   // Replaced together when the sender has put a larger ring in the place of this one
   #presence!: Presence;
   #consumer!: RingConsumer;
@@ -38,12 +38,14 @@ export class RingReceiver extends OneSidedLink implements Link {
   #ended = false;
   #open = true;
 
-  constructor(name: string, options: AttachOptions, maxMessageBytes: number) {
+  /** @param more what the consumer shall do besides */
+  constructor(name: string, options: AttachOptions, more: RingConsumerOptions) {
     super();
     this.address = options.address;
+    this.supports = options.keep === undefined ? RING_SUPPORTS : KEPT_SUPPORTS;
     this.#name = name;
     this.#options = options;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#more = more;
     this.#attach();
   }
 
@@ -134,8 +136,7 @@ export class RingReceiver extends OneSidedLink implements Link {
     let consumer: RingConsumer | undefined;
     const presence = attachPresence(this.#name, "receiver", this.#options, (opened) => {
       const waiter = { wake: (mode: WaitMode) => this.#wake(mode) };
-      const options = { maxMessageBytes: this.#maxMessageBytes, pid: getpid() };
-      consumer = new RingConsumer(ringMemory(opened, this.address), waiter, options);
+      consumer = new RingConsumer(ringMemory(opened, this.address), waiter, { pid: getpid(), ...this.#more });
     });
     this.#presence = presence;
     this.#consumer = consumer as RingConsumer;

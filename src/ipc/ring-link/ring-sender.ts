@@ -2,16 +2,26 @@ import { IpcError } from "../../errors.ts";
 import { futexWake } from "../../ffi/futex.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
-import { RingProducer } from "../../ring/producer.ts";
+import { RingProducer, type RingProducerOptions } from "../../ring/producer.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
 import { spinHint } from "../../wait/spin-hint.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
-import { BEGUN, type Direction, FULL, type Link, type LinkStats, type Peer, TAKEN, type WriteResult } from "../link.ts";
+import {
+  BEGUN,
+  type Direction,
+  FULL,
+  type Link,
+  type LinkStats,
+  type Peer,
+  type Supports,
+  TAKEN,
+  type WriteResult,
+} from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
 import type { Presence } from "../presence.ts";
 import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
-import { RING_SUPPORTS } from "./supports.ts";
+import { KEPT_SUPPORTS, RING_SUPPORTS } from "./supports.ts";
 
 /** How many failed tries in a row it takes to ask the kernel whether the receiver still lives; a system call each. */
 const TRIES_PER_LOOK = 64;
@@ -20,7 +30,7 @@ const TRIES_PER_LOOK = 64;
 export class RingSender extends OneSidedLink implements Link {
   readonly address: string;
   readonly side = "sender";
-  readonly supports = RING_SUPPORTS;
+  readonly supports: Supports;
   readonly maxMessageBytes = Number.POSITIVE_INFINITY;
 
   readonly #presence: Presence;
@@ -31,13 +41,18 @@ export class RingSender extends OneSidedLink implements Link {
   #wakes = 0;
   #open = true;
 
-  constructor(name: string, options: AttachOptions) {
+  /** @param more what the producer shall do besides */
+  constructor(name: string, options: AttachOptions, more?: (presence: Presence) => RingProducerOptions) {
     super();
     this.address = options.address;
+    this.supports = options.keep === undefined ? RING_SUPPORTS : KEPT_SUPPORTS;
     let producer: RingProducer | undefined;
     this.#presence = attachPresence(name, "sender", options, (presence) => {
       const waiter = { wake: (mode: WaitMode) => this.#wake(mode) };
-      producer = new RingProducer(ringMemory(presence, options.address), waiter, { pid: getpid() });
+      producer = new RingProducer(ringMemory(presence, options.address), waiter, {
+        pid: getpid(),
+        ...more?.(presence),
+      });
     });
     this.#producer = producer as RingProducer;
     this.#bell = new BellWaiter(this.#presence);
@@ -45,7 +60,7 @@ export class RingSender extends OneSidedLink implements Link {
 
   override tryWrite(message: Uint8Array): WriteResult {
     const producer = this.#producer;
-    if (producer.peerState === STATE_CLOSED) this.#refuseClosed();
+    if (producer.peerClosed) this.#refuseClosed();
     if (message.length <= producer.largestPayload) {
       if (producer.tryPush(message)) return TAKEN;
       this.#full();
@@ -96,7 +111,7 @@ export class RingSender extends OneSidedLink implements Link {
   }
 
   tryClaim(length: number): Uint8Array | undefined {
-    if (this.#producer.peerState === STATE_CLOSED) this.#refuseClosed();
+    if (this.#producer.peerClosed) this.#refuseClosed();
     const at = this.#producer.tryClaim(length);
     if (at !== -1) return this.#producer.bytes.subarray(at, at + length);
     this.#full();

@@ -15,3 +15,6 @@ export const RING_SUPPORTS: Supports = {
   peerPid: true,
   emptyMessages: true,
 };
+
+/** What a ring can do that stays: the same, and what it holds outlives both ends. */
+export const KEPT_SUPPORTS: Supports = { ...RING_SUPPORTS, transient: false };

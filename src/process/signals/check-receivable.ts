@@ -1,6 +1,6 @@
 import { SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSTOP } from "../../ffi/abi/current.ts";
 import { sigaction } from "../../ffi/signal.ts";
-import { type Signal, signalName, signalNumber } from "./signal-names.ts";
+import { type Signal, signalName, signalNumbers } from "./signal-names.ts";
 
 /**
  * The numbers of signals that are to be received, each once.
@@ -9,11 +9,9 @@ import { type Signal, signalName, signalNumber } from "./signal-names.ts";
  * @throws {RangeError} an empty list, or a signal that cannot be received
  */
 export function checkReceivable(signals: readonly Signal[]): number[] {
-  if (!Array.isArray(signals)) {
-    throw new TypeError(`The signals are ${String(signals)}, but must be an array such as ["SIGUSR1"]`);
-  }
-  if (signals.length === 0) throw new RangeError("The list of signals is empty, but must have at least one");
-  const numbers = [...new Set(signals.map(signalNumber))];
+  const given = signalNumbers(signals);
+  if (given.length === 0) throw new RangeError("The list of signals is empty, but must have at least one");
+  const numbers = [...new Set(given)];
   for (const number of numbers) {
     const why = reason(number);
     if (why !== undefined) throw new RangeError(`${signalName(number)} cannot be received: ${why}`);

@@ -1,5 +1,5 @@
 import { pthreadSigmask, sigpending } from "../../ffi/signal-wait.ts";
-import { type Signal, signalName, signalNumber } from "./signal-names.ts";
+import { type Signal, signalName, signalNumbers } from "./signal-names.ts";
 
 /**
  * Has this thread not get these signals for now. One that is sent to the process goes to another thread, and every runtime has others; one
@@ -7,6 +7,7 @@ import { type Signal, signalName, signalNumber } from "./signal-names.ts";
  * until the next `await`.
  *
  * @param signals names or numbers; `SIGKILL` and `SIGSTOP` are passed over
+ * @throws {TypeError} not an array
  * @throws {RangeError} no such signal
  * @see https://man7.org/linux/man-pages/man3/pthread_sigmask.3.html
  *
@@ -20,18 +21,19 @@ import { type Signal, signalName, signalNumber } from "./signal-names.ts";
  * ```
  */
 export function block(signals: readonly Signal[]): void {
-  pthreadSigmask("block", signals.map(signalNumber));
+  pthreadSigmask("block", signalNumbers(signals));
 }
 
 /**
  * Has this thread get these signals again; those that wait come at once.
  *
  * @param signals names or numbers
+ * @throws {TypeError} not an array
  * @throws {RangeError} no such signal
  * @see https://man7.org/linux/man-pages/man3/pthread_sigmask.3.html
  */
 export function unblock(signals: readonly Signal[]): void {
-  pthreadSigmask("unblock", signals.map(signalNumber));
+  pthreadSigmask("unblock", signalNumbers(signals));
 }
 
 /**

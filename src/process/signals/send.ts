@@ -2,6 +2,7 @@ import { domainError } from "../../error-table.ts";
 import { checkInt32 } from "../../ffi/check.ts";
 import { kill } from "../../ffi/signal.ts";
 import { rtTgsigqueueinfo, sigqueue } from "../../ffi/signal-wait.ts";
+import { checkOptionNames } from "../../objects/check-option-names.ts";
 import { type Signal, signalName, signalNumber } from "./signal-names.ts";
 
 /** What goes with a signal. */
@@ -41,7 +42,9 @@ export interface SendOptions {
  * console.log((await receiver.next()).value); // 42
  * ```
  */
-export function send(pid: number, signal: Signal, { value, ordered = false }: SendOptions = {}): void {
+export function send(pid: number, signal: Signal, options: SendOptions = {}): void {
+  checkOptionNames("send()", options, { value: "", ordered: "boolean" });
+  const { value, ordered = false } = options;
   checkInt32("pid", pid);
   const number = signalNumber(signal);
   if (pid === 0 || pid === -1) {

@@ -27,6 +27,18 @@ export function signalNumber(signal: Signal): number {
   return number;
 }
 
+/**
+ * The numbers of several signals.
+ *
+ * @throws {TypeError} not an array of signals
+ * @throws {RangeError} as {@link signalNumber}
+ */
+export function signalNumbers(signals: readonly Signal[]): number[] {
+  if (Array.isArray(signals)) return signals.map(signalNumber);
+  const found = typeof signals === "string" ? JSON.stringify(signals) : String(signals);
+  throw new TypeError(`The signals are ${found}, but must be an array such as ["SIGUSR1"]`);
+}
+
 /** The name of a signal: of real-time ones as `"SIGRTMIN+3"`. */
 export function signalName(number: number): string {
   const name = NAMES.get(number);

@@ -12,6 +12,7 @@ import {
   dup,
   epollCreate1,
   eventfd,
+  fallocate,
   ftruncate,
   getpid,
   getrlimit,
@@ -84,6 +85,7 @@ report({
   write: () => write(file, full),
   ftruncate: () => ftruncate(file, 4097),
   posixFallocate: () => posixFallocate(file, 0, 4097),
+  fallocate: () => fallocate(file, 0, 0, 4097),
 });
 limit("--fsize=unlimited:unlimited");
 close(file);

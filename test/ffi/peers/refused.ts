@@ -2,21 +2,12 @@
  * Has the kernel refuse system calls of its main thread, by filters (seccomp(2)) that stay until it ends, and prints each call that does
  * not fail with the errno of the filter, then how many were tried. Its argument is the program that knows the numbers of system calls.
  */
-import { execFileSync } from "node:child_process";
 import { writeSync } from "node:fs";
 import * as errno from "../../../src/ffi/abi/errno.ts";
-import { lazyBind } from "../../../src/ffi/bind.ts";
 import * as c from "../../../src/ffi/mod.ts";
 import { interruptEvery } from "../../../src/ffi/off-thread/interrupt.ts";
+import { refuse, systemCallNumbers } from "../../support/refuse-system-call.ts";
 
-const PR_SET_SECCOMP = 22;
-const PR_SET_NO_NEW_PRIVS = 38;
-const SECCOMP_MODE_FILTER = 2;
-const SECCOMP_RET_ERRNO = 0x0005_0000;
-const SECCOMP_RET_ALLOW = 0x7fff_0000;
-
-const calls = lazyBind({ prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" } });
-const filters = lazyBind({ prctl: { parameters: ["i32", "u64", "buffer", "u64", "u64"], result: "i32" } });
 const program = process.argv[2] as string;
 
 /** System calls, the errnos with which they shall fail, and who makes them. */
@@ -36,6 +27,7 @@ const rows: Row[] = [
   ["eventfd2", "ENFILE ENODEV ENOMEM", { eventfd: () => c.eventfd() }],
   ["pipe2", "ENFILE", { pipe2: () => c.pipe2() }],
   ["dup3", "EBUSY", { dup3: () => c.dup3(0, 1) }],
+  ["fallocate", "EIO ETXTBSY", { fallocate: () => c.fallocate(-1, 0, 0, 1) }],
   ["ftruncate", "EIO", { ftruncate: () => c.ftruncate(-1, 0) }],
   ["inotify_init1", "ENFILE ENOMEM", { inotifyInit1: () => c.inotifyInit1() }],
   ["inotify_add_watch", "ENOMEM", { inotifyAddWatch: () => c.inotifyAddWatch(-1, "/", c.IN_CREATE) }],
@@ -52,6 +44,7 @@ const rows: Row[] = [
   ["mq_notify", "ENOMEM", { mqNotify: () => c.mqNotify(-1, "none") }],
   ["msgget", "ENOMEM", { msgget: () => c.msgget(c.IPC_PRIVATE, 0) }],
   ["msgsnd", "ENOMEM", { msgsnd: () => c.msgsnd(queue, message, 1, 0) }],
+  ["msgrcv", "ENOSYS", { msgrcv: () => c.msgrcv(-1, message, 1, 0, c.MSG_COPY) }],
   [
     "msgctl",
     "EIDRM",
@@ -59,6 +52,7 @@ const rows: Row[] = [
       msgctlStat: () => c.msgctlStat(queue),
       msgctlSet: () => c.msgctlSet(queue, {}),
       msgctlRemove: () => c.msgctlRemove(-1),
+      msgctlStatIndex: () => c.msgctlStatIndex(0),
     },
   ],
   ["semget", "ENOMEM", { semget: () => c.semget(c.IPC_PRIVATE, 1, 0) }],
@@ -149,11 +143,8 @@ const rows: Row[] = [
 ];
 
 const names = rows.flatMap(([systemCalls]) => systemCalls.split(" "));
-const numbers = execFileSync(program, names, { encoding: "utf8" }).trim().split("\n").map(Number);
-const numberOf = new Map(names.map((name, index) => [name, numbers[index] as number]));
-if (calls().prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) !== 0) throw new Error("prctl failed");
+const numberOf = systemCallNumbers(program, names);
 
-let held: DataView | undefined;
 let tried = 0;
 for (const [systemCalls, codes, attempts] of rows) {
   for (const code of codes.split(" ")) {
@@ -167,7 +158,6 @@ for (const [systemCalls, codes, attempts] of rows) {
     }
   }
 }
-if (held === undefined) throw new Error("nothing was refused");
 writeSync(1, `${tried} tried\n`);
 // an event loop may not work any more
 process.kill(process.pid, "SIGKILL");
@@ -179,30 +169,4 @@ function outcomeOf(attempt: () => unknown): string {
   } catch (error) {
     return error instanceof c.SystemError ? error.code : String(error);
   }
-}
-
-/** Has the kernel answer a system call of this thread with an errno. */
-function refuse(number: number, value: number): void {
-  if (number < 0) return;
-  // struct sock_filter: code, where to go on when true and when false, operand
-  const filter = new DataView(new ArrayBuffer(32));
-  const instructions = [
-    [0x20, 0, 0, 0], // load the number of the system call
-    [0x15, 0, 1, number],
-    [0x06, 0, 0, SECCOMP_RET_ERRNO | value],
-    [0x06, 0, 0, SECCOMP_RET_ALLOW],
-  ] as const;
-  for (const [index, [code, whenTrue, whenFalse, operand]] of instructions.entries()) {
-    filter.setUint16(8 * index, code, true);
-    filter.setUint8(8 * index + 2, whenTrue);
-    filter.setUint8(8 * index + 3, whenFalse);
-    filter.setUint32(8 * index + 4, operand, true);
-  }
-  // struct sock_fprog: how many, and where
-  const fprog = new DataView(new ArrayBuffer(16));
-  fprog.setUint16(0, instructions.length, true);
-  fprog.setBigUint64(8, BigInt(c.recommendedLibrary().address(filter)), true);
-  // the filter is held until the kernel has read it
-  held = filter;
-  if (filters().prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, fprog, 0, 0) !== 0) throw new Error("no filter");
 }

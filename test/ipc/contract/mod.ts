@@ -28,7 +28,7 @@ const SENTENCE_TIMEOUT = 30_000;
 const THREADS_KEPT = 4;
 
 /** What holds where `supports` says nothing. */
-const OTHERWISE: { readonly [N in Need]?: boolean } = { backPressure: true };
+const OTHERWISE: { readonly [N in Need]?: boolean } = { backPressure: true, transient: true };
 
 /** States one numbered sentence of docs/channel.md and how it is tested. It is skipped where `supports` lacks one of the needs. */
 export type Sentence = (

@@ -60,17 +60,22 @@ export function opening(sentence: Sentence): void {
     },
   );
 
-  sentence(6, "after both ends have closed, the address opens anew and is empty", ["named"], async (context) => {
-    const { sender, receiver } = await context.pair();
-    await sender.send(bytes(1));
-    await receiver.close();
-    await sender.close();
-    const reopened = await Promise.all([Channel.receiver(sender.address), Channel.sender(sender.address)]);
-    const [again, anew] = reopened.map((channel) => context.own(channel));
-    assert.is(again?.tryReceive(), undefined);
-    await anew?.send(bytes(2));
-    assert.equal(await again?.receive(), bytes(2));
-  });
+  sentence(
+    6,
+    "after both ends have closed, the address opens anew and is empty",
+    ["named", "transient"],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      await sender.send(bytes(1));
+      await receiver.close();
+      await sender.close();
+      const reopened = await Promise.all([Channel.receiver(sender.address), Channel.sender(sender.address)]);
+      const [again, anew] = reopened.map((channel) => context.own(channel));
+      assert.is(again?.tryReceive(), undefined);
+      await anew?.send(bytes(2));
+      assert.equal(await again?.receive(), bytes(2));
+    },
+  );
 
   sentence(
     7,

@@ -40,6 +40,8 @@ if (user === "nobody") {
     throw new Error("Cannot become a user without privilege");
   }
 }
+/** All queues of a user count against one limit, which nine of the default size reach; and tests run side by side. */
+const SMALL = { maxMessages: 1, messageBytes: 64 };
 /** What has to stay reachable. */
 export const kept: unknown[] = [];
 
@@ -64,7 +66,7 @@ async function makeAll(name: string): Promise<void> {
   own("fifo", `${folder}/${name}.fifo`, () =>
     removeRecorded({ kind: "fifo", name: `${folder}/${name}.fifo`, identity: fifo }),
   );
-  kept.push(segment, queue, array, Semaphore.create(`/${name}`, 0), PosixMessageQueue.create(`/${name}`));
+  kept.push(segment, queue, array, Semaphore.create(`/${name}`, 0), PosixMessageQueue.create(`/${name}`, SMALL));
   kept.push(await UnixServer.listen(`unix:${folder}/${name}.socket`), await Channel.sender(`ring:${name}`));
   say(`sysv-shm ${segment.id}\nsysv-msg ${queue.id}\nsysv-sem ${array.id}`);
   say(`posix-shm /${name}\nposix-sem /${name}\nposix-mq /${name}`);

@@ -22,5 +22,11 @@ export function putBack(words: Int32Array): void {
   if (Atomics.load(words, LOG) === 0) return;
   words[0] = words[LOG + 1] as number;
   words[words[LOG + 2] as number] = words[LOG + 3] as number;
+  words[LOG + 4] = putBacks(words) + 1;
   Atomics.store(words, LOG, 0);
+}
+
+/** How often an addition was put back whose process was killed in the middle of it. */
+export function putBacks(words: Int32Array): number {
+  return words[LOG + 4] as number;
 }

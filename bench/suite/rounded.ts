@@ -1,0 +1,4 @@
+/** To three digits, as many as a reader can use. */
+export function rounded(value: number): number {
+  return Number(value.toPrecision(3));
+}
