@@ -33,7 +33,8 @@ const runtimes = options.runtime.split(",").map((name) => {
   return known;
 });
 const BATCH = 8192;
-const CAPACITY = 1 << 20;
+/** A ring holds at least four of the largest messages. */
+const capacityFor = (size: number) => Math.max(1 << 20, 4 * size);
 
 const C_EACH = "C, each";
 const C_BATCHED = "C, batched";
@@ -175,22 +176,22 @@ function workFor(kind: Row["kind"], { way, base, slower }: Entry, size: number):
   const number = ++made;
   const isSegment = way === undefined || way === "cursor" || way === "push";
   const target = isSegment
-    ? newSegment(`a${number}`)
+    ? newSegment(`a${number}`, capacityFor(size))
     : way === "bun-unix"
       ? join(folder, `s${number}`)
       : `ring:bench-${process.pid}-${number}`;
-  const back = isSegment ? newSegment(`b${number}`) : `${target}-back`;
+  const back = isSegment ? newSegment(`b${number}`, capacityFor(size)) : `${target}-back`;
   const full =
     kind === "round trip" ? (base === C_SPIN ? 200_000 : 20_000) : Math.min(2_000_000, Math.ceil(2 ** 30 / size));
   const count = Math.max(50, Math.ceil(full / slower));
   // engines compile while the clock does not run: they need a million small messages for that, on two cores that both spin
-  return { target, back, size, count, warmUp: count, batchBytes: 0 };
+  return { target, back, size, count, warmUp: count, batchBytes: 0, capacity: capacityFor(size) };
 }
 
-function newSegment(name: string): string {
+function newSegment(name: string, capacity: number): string {
   const path = join(folder, name);
-  const { bytes } = allocateRing(CAPACITY);
-  writeFileSync(path, new Uint8Array(bytes.subarray(0, bytes.length - CAPACITY)));
+  const { bytes } = allocateRing(capacity);
+  writeFileSync(path, new Uint8Array(bytes.subarray(0, bytes.length - capacity)));
   return path;
 }
 

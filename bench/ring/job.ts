@@ -13,6 +13,8 @@ export interface Job {
   readonly warmUp: number;
   /** Messages on the clock. */
   readonly count: number;
+  /** Bytes of the ring's data; by default 1 MiB. */
+  readonly capacity?: number;
   /** Bytes of records that are published together; 0 publishes each. */
   readonly batchBytes: number;
 }

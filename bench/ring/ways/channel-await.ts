@@ -4,8 +4,8 @@ import type { Job } from "../job.ts";
 import { now, stamp, verify } from "../numbered.ts";
 import { CAPACITY } from "./channel-try.ts";
 
-export async function send({ target, size, warmUp, count }: Job): Promise<void> {
-  const channel = await Channel.sender(target, { capacity: CAPACITY });
+export async function send({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<void> {
+  const channel = await Channel.sender(target, { capacity });
   const message = new Uint8Array(size);
   for (let i = 1; i <= warmUp + count; i++) {
     stamp(message, 0, size, i);
@@ -14,8 +14,8 @@ export async function send({ target, size, warmUp, count }: Job): Promise<void> 
   await channel.close();
 }
 
-export async function receive({ target, size, warmUp, count }: Job): Promise<number> {
-  const channel = await Channel.receiver(target, { capacity: CAPACITY });
+export async function receive({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<number> {
+  const channel = await Channel.receiver(target, { capacity });
   let received = 0;
   let start = now();
   for await (const message of channel) {

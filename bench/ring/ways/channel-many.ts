@@ -7,8 +7,8 @@ import { CAPACITY } from "./channel-try.ts";
 /** Messages that are handed over in one call. */
 const MOST = 256;
 
-export async function send({ target, size, warmUp, count }: Job): Promise<void> {
-  const channel = await Channel.sender(target, { capacity: CAPACITY });
+export async function send({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<void> {
+  const channel = await Channel.sender(target, { capacity });
   const total = warmUp + count;
   const many = Array.from({ length: Math.min(MOST, total) }, () => new Uint8Array(size));
   for (let sent = 0; sent < total; ) {
@@ -19,8 +19,8 @@ export async function send({ target, size, warmUp, count }: Job): Promise<void> 
   await channel.close();
 }
 
-export async function receive({ target, size, warmUp, count }: Job): Promise<number> {
-  const channel = await Channel.receiver(target, { capacity: CAPACITY });
+export async function receive({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<number> {
+  const channel = await Channel.receiver(target, { capacity });
   let received = 0;
   let start = now();
   for await (const batch of channel.batches({ max: MOST })) {

@@ -3,8 +3,8 @@ import { Channel } from "../../../src/mod.ts";
 import type { Job } from "../job.ts";
 import { now, stamp, verify } from "../numbered.ts";
 
-export async function send({ target, size, warmUp, count }: Job): Promise<void> {
-  const channel = await Channel.sender(target, { capacity: CAPACITY });
+export async function send({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<void> {
+  const channel = await Channel.sender(target, { capacity });
   const message = new Uint8Array(size);
   for (let i = 1; i <= warmUp + count; i++) {
     stamp(message, 0, size, i);
@@ -13,8 +13,8 @@ export async function send({ target, size, warmUp, count }: Job): Promise<void> 
   await channel.close();
 }
 
-export async function receive({ target, size, warmUp, count }: Job): Promise<number> {
-  const channel = await Channel.receiver(target, { capacity: CAPACITY });
+export async function receive({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<number> {
+  const channel = await Channel.receiver(target, { capacity });
   receiveAll(channel, size, 0, warmUp);
   const start = now();
   receiveAll(channel, size, warmUp, count);
