@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Test } from "uvu";
 import * as assert from "uvu/assert";
 import { runtime } from "../../src/runtime.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { loopsOfWorkers } from "./worker-loops.ts";
 
 /**
@@ -25,9 +26,10 @@ export function leakCheck<Context>(test: Test<Context>, warmUp?: () => void | Pr
       return newDescriptors(before, loops.length);
     };
     let left = await look();
-    // a runtime closes some descriptors a moment after it says so
+    // a runtime closes some descriptors a moment after it says so, and Bun a child's output with the object; no collector closes ours
     for (let tries = 0; left.length > 0 && tries < 100; tries++) {
       await sleep(20);
+      if (runtime === "bun") await collectGarbage();
       left = await look();
     }
     assert.equal(left, []);
