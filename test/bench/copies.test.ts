@@ -38,9 +38,9 @@ test(
     assert.is(moreOf(figures, "ring, send/receive")["in user space"], 2);
     assert.is(moreOf(figures, "ring, claim/peek")["in user space"], 0);
     assert.ok(Number(moreOf(figures, "pipe")["in user space"]) < 0.1);
-    // and these calls the kernel counts by itself
-    near(moreOf(figures, "pipe")["rchar + wchar (per byte)"], 4);
-    near(moreOf(figures, "ring, claim/peek")["rchar + wchar (per byte)"], 2);
+    // and these calls the kernel counts by itself, with what a runtime reads of its modules meanwhile
+    near(moreOf(figures, "pipe")["rchar + wchar (per byte)"], 4, 0.95);
+    near(moreOf(figures, "ring, claim/peek")["rchar + wchar (per byte)"], 2, 0.95);
     if (moreOf(figures, "pipe")["by the kernel"] === "unknown") return;
     near(moreOf(figures, "pipe in C")["counted (copies)"], 4);
     near(moreOf(figures, "pipe")["counted (copies)"], 4);
@@ -72,6 +72,7 @@ function moreOf(figures: readonly Figure[], contender: string): Readonly<Record<
 }
 
 /** A little more crosses: orders, reports and frames. */
-function near(found: number | string | undefined, right: number): void {
-  assert.ok(Math.abs(Number(found) - right) <= 0.25, `${found} is not about ${right}`);
+function near(found: number | string | undefined, right: number, more = 0.25): void {
+  const above = Number(found) - right;
+  assert.ok(above >= -0.25 && above <= more, `${found} is not about ${right}`);
 }

@@ -110,7 +110,10 @@ function open(browser: string, isDark: boolean): { seen: Seen[]; rows: number } 
     const run = (...more: string[]) => {
       const own = ["--disable-dev-shm-usage", `--user-data-dir=${join(folder, "profile")}`, "--window-size=1450,950"];
       const args = [...common, ...own, ...dark, ...more, `file://${file}`];
-      const { status, stdout, stderr } = spawnSync(browser, args, { encoding: "utf8" });
+      const { status, stdout, stderr } = spawnSync(browser, args, {
+        encoding: "utf8",
+        env: { ...process.env, TMPDIR: folder },
+      });
       assert.is(status, 0, stderr);
       return stdout;
     };
@@ -120,7 +123,8 @@ function open(browser: string, isDark: boolean): { seen: Seen[]; rows: number } 
     const seen = JSON.parse(said.replaceAll("&quot;", '"').replaceAll("&amp;", "&")) as Seen[];
     return { seen, rows: rowsThatDiffer(readFileSync(picture)) };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    // a process of the browser may end a moment later
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 
