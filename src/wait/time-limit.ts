@@ -52,7 +52,8 @@ export class TimeLimit {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let aborted: (() => void) | undefined;
     const over = new Promise<never>((_, reject) => {
-      const left = this.#end - performance.now();
+      // Bun warns of a negative one
+      const left = Math.max(0, this.#end - performance.now());
       // a limit past what a timer takes is none for a single value
       if (left < 2 ** 31) timer = setTimeout(() => reject(timeoutError(this.#what, this.#timeout)), left);
       aborted = () => reject(abortedError(this.#what, signal as AbortSignal));
