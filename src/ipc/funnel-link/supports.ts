@@ -1,17 +1,5 @@
 import type { Supports } from "../link.ts";
+import { RING_SUPPORTS } from "../ring-link/supports.ts";
 
-/** What `funnel:` can do. */
-export const FUNNEL_SUPPORTS: Supports = {
-  messages: true,
-  end: true,
-  peerDeath: true,
-  exclusiveSender: false,
-  exclusiveReceiver: true,
-  zeroCopy: true,
-  processes: true,
-  senderFirst: true,
-  receiverFirst: true,
-  named: true,
-  peerPid: true,
-  emptyMessages: true,
-};
+/** What `funnel:` can do: what a ring can, for any number of senders. */
+export const FUNNEL_SUPPORTS: Supports = { ...RING_SUPPORTS, exclusiveSender: false };
