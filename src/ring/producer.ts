@@ -109,6 +109,8 @@ export class RingProducer {
   #claimed = NOTHING;
   #stalled = false;
   #looks = 0;
+  /** Of `peerClosed`, which counts for itself: with one counter for two looks in turns, one of them would never be the 16th. */
+  #peerLooks = 0;
   #newMessages = 0;
   #newBytes = 0;
   #message: Uint8Array | undefined;
@@ -202,7 +204,7 @@ export class RingProducer {
    * @throws {IpcError} `IPC_CORRUPT` as `peerState`, at an ordered look
    */
   get peerClosed(): boolean {
-    if ((++this.#looks & 15) !== 0) return this.#words[this.#peerStateWord] === STATE_CLOSED;
+    if ((++this.#peerLooks & 15) !== 0) return this.#words[this.#peerStateWord] === STATE_CLOSED;
     return this.peerState === STATE_CLOSED;
   }
 
