@@ -94,7 +94,7 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
     SIG_UNBLOCK SIG_SETMASK`,
   "sigevent(3type)": "SIGEV_NONE SIGEV_SIGNAL SIGEV_THREAD_ID",
   "syscall(2)":
-    "SYS_fstat SYS_futex SYS_gettid SYS_tgkill SYS_pidfd_open SYS_pidfd_send_signal SYS_rt_tgsigqueueinfo SYS_membarrier SYS_memfd_create",
+    "SYS_fstat SYS_futex SYS_get_robust_list SYS_gettid SYS_tgkill SYS_pidfd_open SYS_pidfd_send_signal SYS_rt_tgsigqueueinfo SYS_membarrier SYS_memfd_create",
   "membarrier(2)": "MEMBARRIER_CMD_PRIVATE_EXPEDITED MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED",
   "sysconf(3)": "_SC_PAGESIZE _SC_NPROCESSORS_ONLN _SC_OPEN_MAX _SC_CLK_TCK",
   "clock_gettime(2)": "CLOCK_REALTIME CLOCK_MONOTONIC",
@@ -121,6 +121,7 @@ export const STRUCTS: Readonly<Record<string, { type: string; members: string }>
     members: "it_interval.tv_sec it_interval.tv_nsec it_value.tv_sec it_value.tv_nsec",
   },
   sigset: { type: "sigset_t", members: "" },
+  robust_list_head: { type: "struct robust_list_head", members: "futex_offset list_op_pending" },
   msqid_ds: {
     type: "struct msqid_ds",
     members: `msg_perm.__key msg_perm.uid msg_perm.gid msg_perm.cuid msg_perm.cgid msg_perm.mode msg_stime msg_rtime msg_ctime msg_cbytes

@@ -42,6 +42,7 @@ export { recommendedLibrary } from "./recommended.ts";
 export * from "./rename.ts";
 export * from "./results.ts";
 export * from "./rlimit.ts";
+export * from "./robust-list.ts";
 export * from "./sem.ts";
 export * from "./shm.ts";
 export * from "./signal.ts";

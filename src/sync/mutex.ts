@@ -7,11 +7,13 @@ import { ENOTRECOVERABLE } from "../ffi/abi/errno.ts";
 import { futexWake } from "../ffi/futex.ts";
 import { gettid } from "../ffi/ids.ts";
 import { callBlocking } from "../ffi/off-thread/blocking-call.ts";
+import { LOOK_UP_AFTER } from "../ffi/off-thread/blocking-sequences.ts";
 import {
   OWNER_DIED,
   pthreadMutexClocklock,
   pthreadMutexDestroy,
   pthreadMutexInit,
+  pthreadMutexTimedlock,
   pthreadMutexTrylock,
 } from "../ffi/pthread-mutex.ts";
 import { TIMED_OUT, WOULD_BLOCK } from "../ffi/results.ts";
@@ -197,17 +199,19 @@ export class Mutex {
   lockSync(options: { timeout?: number } = {}): MutexGuard {
     checkSyncOptions(options);
     const { timeout = Number.POSITIVE_INFINITY } = options;
-    this.#check();
-    let result: number;
-    try {
-      // a free one is taken at once
-      if (timeout > 0 && Atomics.load(this.#words, this.#lock) !== 0) beforeBlocking();
-      result = pthreadMutexClocklock(this.address, CLOCK_MONOTONIC, timeout);
-    } catch (error) {
-      throw mutexFailure(this, error);
+    if (Atomics.load(this.#words, this.#lock) === 0) {
+      const free = this.tryLock();
+      if (free !== undefined) return free;
     }
-    if (result === TIMED_OUT) throw timeoutError(`lockSync() of ${this.#name}`, timeout);
-    return new MutexGuard(this, result === OWNER_DIED);
+    this.#check();
+    if (timeout > 0) beforeBlocking();
+    const end = performance.now() + timeout;
+    for (;;) {
+      const left = Math.max(0, end - performance.now());
+      const result = this.#block(Math.min(left, LOOK_UP_AFTER), timeout);
+      if (result !== TIMED_OUT) return new MutexGuard(this, result === OWNER_DIED);
+      if (left <= LOOK_UP_AFTER) throw timeoutError(`lockSync() of ${this.#name}`, timeout);
+    }
   }
 
   /**
@@ -254,6 +258,20 @@ export class Mutex {
   /** For messages. */
   toString(): string {
     return this.#name;
+  }
+
+  /**
+   * One part of a wait that blocks. A wake-up can be lost with a process that is killed as it is woken: the kernel hands it on only when
+   * nobody has the lock then, and the unlock of somebody who has it wakes nobody, as it has no mark. So whoever waits looks again.
+   */
+  #block(part: number, timeout: number): number {
+    try {
+      // without a limit, what every glibc has; whether somebody sets that clock matters little then
+      if (timeout === Number.POSITIVE_INFINITY) return pthreadMutexTimedlock(this.address, part);
+      return pthreadMutexClocklock(this.address, CLOCK_MONOTONIC, part);
+    } catch (error) {
+      throw mutexFailure(this, error);
+    }
   }
 
   /**

@@ -4,6 +4,7 @@
  *
  *   lock-peer make NAME             makes all of them: a robust mutex, a condition with CLOCK_REALTIME, a lock for readers and writers
  *   lock-peer hold NAME             locks the mutex, prints "locked", and waits to be killed
+ *   lock-peer fell NAME             locks the mutex, prints "locked", and at SIGUSR1 kills the process whose id the flag is, and unlocks
  *   lock-peer lock NAME             prints "waiting", locks the mutex, prints "locked" or "owner died", repairs, unlocks, prints "done"
  *   lock-peer spoil NAME            locks the mutex, whose owner died, and unlocks it without repairing it
  *   lock-peer count NAME COUNT SLOT adds one to the counter, under the mutex, so many times, and each time to its slot; repairs
@@ -106,6 +107,12 @@ int main(int argc, char **argv) {
     check("pthread_mutex_lock", pthread_mutex_lock(&shared->mutex));
     say("locked");
     pause();
+  } else if (strcmp(verb, "fell") == 0) {
+    check("pthread_mutex_lock", pthread_mutex_lock(&shared->mutex));
+    say("locked");
+    await_signal();
+    kill((pid_t)shared->flag, SIGKILL);
+    check("pthread_mutex_unlock", pthread_mutex_unlock(&shared->mutex));
   } else if (strcmp(verb, "lock") == 0) {
     say("waiting");
     int result = pthread_mutex_lock(&shared->mutex);

@@ -1,4 +1,4 @@
-import { O_CREAT, O_EXCL, O_RDWR } from "../../src/ffi/abi/current.ts";
+import { FUTEX_WAITERS, O_CREAT, O_EXCL, O_RDWR } from "../../src/ffi/abi/current.ts";
 import { close, posixFallocate } from "../../src/ffi/fd.ts";
 import { shmOpen, shmUnlink } from "../../src/ffi/posix-shm.ts";
 import { mapShared, type Region } from "../../src/memory/region.ts";
@@ -40,6 +40,17 @@ export class LockMemory implements Disposable {
 
   set(byte: number, value: number): void {
     Atomics.store(this.#words, (this.region.offset + byte) >> 2, value);
+  }
+
+  /** Whether the owner of the mutex is told that somebody waits. */
+  isMarked(robust: boolean): boolean {
+    const word = this.get(MUTEX);
+    return robust ? (word & FUTEX_WAITERS) !== 0 : word === 2;
+  }
+
+  /** Takes that back. */
+  unmark(robust: boolean): void {
+    this.set(MUTEX, robust ? this.get(MUTEX) & ~FUTEX_WAITERS : 1);
   }
 
   /** Sum of the slots, in which each process counts for itself. */

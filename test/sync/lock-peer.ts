@@ -3,6 +3,7 @@
  *
  *     hold NAME              locks the mutex, says "locked", and waits to be killed
  *     wait-lock NAME         says "waiting" and waits asynchronously for the mutex, to be killed
+ *     wait-lock-sync NAME    the same, blocking
  *     count NAME COUNT SLOT async|sync|mixed   counts as the C peer does
  *     wait NAME              under the mutex, waits for the flag on the condition, and says "woken"
  *     pending NAME           waits on the condition for ever, and ends with process.exit at a line on standard input
@@ -28,8 +29,18 @@ const verbs: Record<string, () => Promise<void>> = {
     setInterval(() => {}, 1e6);
   },
   async "wait-lock"() {
+    // the thread that waits is there then
+    await mutex()
+      .lock({ timeout: 1 })
+      .catch(() => {});
     console.log("waiting");
     await mutex().lock();
+    console.log("locked");
+    setInterval(() => {}, 1e6);
+  },
+  async "wait-lock-sync"() {
+    console.log("waiting");
+    mutex().lockSync();
     console.log("locked");
     setInterval(() => {}, 1e6);
   },

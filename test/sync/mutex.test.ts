@@ -6,14 +6,14 @@ import { callBlocking } from "../../src/ffi/off-thread/blocking-call.ts";
 import { pthreadMutexUnlock } from "../../src/ffi/pthread-mutex.ts";
 import { Mutex } from "../../src/sync/mutex.ts";
 import { deadline } from "../support/deadline.ts";
-import { isPending } from "../support/event-loop.ts";
+import { isPending, turnEventLoop } from "../support/event-loop.ts";
 import { failsWith } from "../support/fails-with.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { nativePeer } from "../support/native-peer.ts";
 import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
-import { COUNTER, LockMemory, MUTEX } from "./lock-memory.ts";
+import { COUNTER, FLAG, LockMemory, MUTEX } from "./lock-memory.ts";
 import { startThreads } from "./start-threads.ts";
 
 const LIMIT = 60_000;
@@ -72,7 +72,7 @@ test("locking it again blocks nobody but says EDEADLK, and a foreign unlock EPER
   for (const robust of [true, false]) {
     const mutex = Mutex.create(memory.region, MUTEX, { robust });
     const guard = mutex.lockSync();
-    throwsSystemError(() => mutex.lockSync(), "EDEADLK", "pthread_mutex_lock");
+    throwsSystemError(() => mutex.lockSync(), "EDEADLK", "pthread_mutex_timedlock");
     throwsSystemError(() => mutex.lockSync({ timeout: 10 }), "EDEADLK", "pthread_mutex_clocklock");
     pthreadMutexUnlock(mutex.address);
     throwsSystemError(() => guard.unlock(), "EPERM", "pthread_mutex_unlock");
@@ -257,24 +257,47 @@ test(
 );
 
 test(
-  "a script that is killed while it waits takes no wake with it",
+  "a script that is killed as it is woken takes no wake with it",
   deadline(LIMIT, async () => {
     using memory = new LockMemory();
     const mutex = Mutex.create(memory.region, MUTEX);
-    for (let round = 0; round < 2; round++) {
-      const guard = mutex.lockSync();
+    for (let round = 0; round < 3; round++) {
+      const owner = native("fell", memory.name);
+      assert.is(await owner.line(), "locked");
       const victim = peer("wait-lock", memory.name);
       await victim.line("waiting");
+      memory.set(FLAG, victim.pid);
       const other = native("lock", memory.name);
       assert.is(await other.line(), "waiting");
       await other.asleep();
-      const gone = victim.kill();
-      guard.unlock();
-      await gone;
-      const next = await mutex.lock();
-      if (next.ownerDied) next.repaired();
-      next.unlock();
+      // SIGKILL, and the unlock before the victim has left the kernel's queue, so that it is the one that is woken
+      process.kill(owner.pid, "SIGUSR1");
+      await owner.end();
+      await victim.exit();
       await other.end();
+      mutex.tryLock()?.unlock();
+    }
+  }),
+);
+
+test(
+  "a wake-up that is lost on the way holds no script up",
+  deadline(LIMIT, async () => {
+    for (const robust of [true, false]) {
+      for (const verb of ["wait-lock", "wait-lock-sync"]) {
+        using memory = new LockMemory();
+        const mutex = Mutex.create(memory.region, MUTEX, { robust });
+        const guard = mutex.lockSync();
+        const other = peer(verb, memory.name);
+        await other.line("waiting");
+        while (!memory.isMarked(robust)) await turnEventLoop();
+        // by now it sleeps; the lock of whoever came after a wake-up that was lost has no mark
+        await turnEventLoop();
+        memory.unmark(robust);
+        guard.unlock();
+        await other.line("locked");
+        await other.kill();
+      }
     }
   }),
 );

@@ -396,6 +396,7 @@ export const SIGEV_THREAD_ID: number = constants.SIGEV_THREAD_ID;
 // syscall(2)
 export const SYS_fstat: number = constants.SYS_fstat;
 export const SYS_futex: number = constants.SYS_futex;
+export const SYS_get_robust_list: number = constants.SYS_get_robust_list;
 export const SYS_gettid: number = constants.SYS_gettid;
 export const SYS_tgkill: number = constants.SYS_tgkill;
 export const SYS_pidfd_open: number = constants.SYS_pidfd_open;
@@ -446,6 +447,8 @@ export const SIGEVENT = structs.sigevent;
 export const ITIMERSPEC = structs.itimerspec;
 /** `sigset_t` */
 export const SIGSET = structs.sigset;
+/** `struct robust_list_head` */
+export const ROBUST_LIST_HEAD = structs.robust_list_head;
 /** `struct msqid_ds` */
 export const MSQID_DS = structs.msqid_ds;
 /** `struct msgbuf` */

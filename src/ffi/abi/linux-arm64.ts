@@ -357,6 +357,7 @@ export const linuxArm64 = {
     // syscall(2)
     SYS_fstat: 80,
     SYS_futex: 98,
+    SYS_get_robust_list: 100,
     SYS_gettid: 178,
     SYS_tgkill: 131,
     SYS_pidfd_open: 434,
@@ -456,6 +457,11 @@ export const linuxArm64 = {
     },
     sigset: {
       sizeof: 128,
+    },
+    robust_list_head: {
+      sizeof: 24,
+      futex_offset: { offset: 8, size: 8, signed: true },
+      list_op_pending: { offset: 16, size: 8, signed: false },
     },
     msqid_ds: {
       sizeof: 120,

@@ -357,6 +357,7 @@ export const linuxX64 = {
     // syscall(2)
     SYS_fstat: 5,
     SYS_futex: 202,
+    SYS_get_robust_list: 274,
     SYS_gettid: 186,
     SYS_tgkill: 234,
     SYS_pidfd_open: 434,
@@ -456,6 +457,11 @@ export const linuxX64 = {
     },
     sigset: {
       sizeof: 128,
+    },
+    robust_list_head: {
+      sizeof: 24,
+      futex_offset: { offset: 8, size: 8, signed: true },
+      list_op_pending: { offset: 16, size: 8, signed: false },
     },
     msqid_ds: {
       sizeof: 120,

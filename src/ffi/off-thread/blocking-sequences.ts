@@ -7,6 +7,7 @@ import { pthreadCondClockwait } from "../pthread-cond.ts";
 import { pthreadMutexTrylock, pthreadMutexUnlock } from "../pthread-mutex.ts";
 import { pthreadRwlockClockrdlock, pthreadRwlockClockwrlock, pthreadRwlockUnlock } from "../pthread-rwlock.ts";
 import { INTERRUPTED, TIMED_OUT } from "../results.ts";
+import { setPendingRobust } from "../robust-list.ts";
 import { SystemError } from "../system-error.ts";
 import type { BlockingSequence } from "./blocking-functions.ts";
 
@@ -15,8 +16,11 @@ import type { BlockingSequence } from "./blocking-functions.ts";
  * {@link INTERRUPTED}, or, as the C library's functions for threads do, an errno.
  */
 
-/** A look at a lock, once in so many milliseconds, by a thread that C would not give back otherwise. */
-const LOOK_UP_AFTER = 250;
+/**
+ * A look at a lock, once in so many milliseconds, by a thread that C would not give back otherwise, or that would sleep on when a wake-up
+ * was lost with a process that was killed: see sync/mutex.ts.
+ */
+export const LOOK_UP_AFTER = 250;
 
 const calls = lazyBind({ memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" } });
 
@@ -33,12 +37,25 @@ export function blockingSequences(cancelled: () => boolean): Record<BlockingSequ
    * This one does not take it, so it wakes the next at once; that one may be a thread in C which keeps the rule. It need not do so, and
    * sleeps on, when somebody has the lock again and the mark is there: whoever unlocks it then wakes the next.
    *
+   * When this process is killed between its wake-up and that, the kernel wakes the next one, if the mutex is robust and nobody has it
+   * then. When somebody has it, whose lock has no mark, the wake-up is lost: so it looks again after a while.
+   *
    * @param address native address of the lock word
    * @param robust 1 when the word holds a thread id with flags, 0 when it is 0 free, 1 taken, 2 taken and marked
    * @param timeout milliseconds
    */
   function awaitUnlocked(address: number, robust: number, timeout: number): number {
     const end = clockGettime(CLOCK_MONOTONIC) + timeout;
+    if (robust === 0) return sleepUntilUnlocked(address, robust, end);
+    setPendingRobust(address);
+    try {
+      return sleepUntilUnlocked(address, robust, end);
+    } finally {
+      setPendingRobust(0);
+    }
+  }
+
+  function sleepUntilUnlocked(address: number, robust: number, end: number): number {
     let woken = false;
     for (;;) {
       const value = readWord(address);
@@ -49,8 +66,8 @@ export function blockingSequences(cancelled: () => boolean): Record<BlockingSequ
       }
       if (cancelled()) return INTERRUPTED;
       const left = Math.max(0, end - clockGettime(CLOCK_MONOTONIC));
-      const result = futexWait(address, value, left);
-      if (result === "timeout") return TIMED_OUT;
+      const result = futexWait(address, value, Math.min(left, LOOK_UP_AFTER));
+      if (result === "timeout" && left <= LOOK_UP_AFTER) return TIMED_OUT;
       if (result === "woken") woken = true;
     }
   }

@@ -1,0 +1,44 @@
+import { ROBUST_LIST_HEAD, SYS_get_robust_list } from "./abi/current.ts";
+import { lazyBind } from "./bind.ts";
+import { checkSize } from "./check.ts";
+import { failedCall } from "./system-error.ts";
+
+const calls = lazyBind({
+  // long syscall(SYS_get_robust_list, int pid, struct robust_list_head **head_ptr, size_t *len_ptr)
+  syscall: { parameters: ["i64", "i32", "buffer", "buffer"], result: "i32" },
+});
+const readCalls = lazyBind({ memcpy: { parameters: ["buffer", "pointer", "usize"], result: "void" } });
+const writeCalls = lazyBind({ memcpy: { parameters: ["pointer", "buffer", "usize"], result: "void" } });
+
+const word = new BigInt64Array(1);
+const length = new BigInt64Array(1);
+
+/**
+ * Says to the kernel that this thread deals with a robust mutex which it does not have, as glibc says before it waits for one
+ * (`list_op_pending`): when the thread ends there, the kernel hands a wake-up that the thread had been given on to the next one that
+ * waits. It does so when nobody has the lock then.
+ *
+ * Nothing else on this thread may lock or unlock a robust mutex until that is over.
+ *
+ * @param lock native address of the lock word of a robust mutex, or 0 when it is over
+ * @returns false when this thread has no list of robust mutexes, and the kernel was told nothing
+ * @throws {SystemError} `ENOSYS` a kernel without robust mutexes; `EPERM` a filter of system calls forbids it
+ * @see https://man7.org/linux/man-pages/man2/get_robust_list.2.html
+ * @see https://docs.kernel.org/locking/robust-futex-ABI.html
+ */
+export function setPendingRobust(lock: number): boolean {
+  checkSize("lock", lock);
+  if (calls().syscall(SYS_get_robust_list, 0, word, length) !== 0) throw failedCall("get_robust_list");
+  const head = Number(word[0]);
+  // the C library says at the start of a thread how long the struct is that it has
+  if (head === 0 || Number(length[0]) !== ROBUST_LIST_HEAD.sizeof) return false;
+  let entry = 0n;
+  if (lock !== 0) {
+    readCalls().memcpy(word, head + ROBUST_LIST_HEAD.futex_offset.offset, 8);
+    // the kernel finds the word futex_offset bytes after the entry
+    entry = BigInt(lock) - (word[0] as bigint);
+  }
+  word[0] = entry;
+  writeCalls().memcpy(head + ROBUST_LIST_HEAD.list_op_pending.offset, word, 8);
+  return true;
+}
