@@ -30,7 +30,7 @@ import {
   STATE_CLOSED,
   TAIL_OFFSET,
 } from "./layout.ts";
-import { loadAfterStore, loadIndex } from "./load-index.ts";
+import { loadAfterStore, loadIndex, STORES_IN_ORDER } from "./load-index.ts";
 import { MessageAssembly } from "./message-assembly.ts";
 import type { RingMemory } from "./ring-memory.ts";
 import { type Waiter, type WaitMode, wakePeer } from "./waiter.ts";
@@ -119,8 +119,12 @@ export class RingConsumer {
   #head: number;
   #tail: number;
   #released: number;
+  /** The last tail that was stored in order with the look at the waiter word. */
+  #ordered: number;
   #stalled = false;
   #looks = 0;
+  /** Records given back by `#giveBack`. */
+  #unordered = 0;
   #newMessages = 0;
   #newBytes = 0;
 
@@ -177,6 +181,7 @@ export class RingConsumer {
     this.#head = head;
     this.#tail = tail;
     this.#released = tail;
+    this.#ordered = tail;
     // The consumer before this one may have died asleep; pairs with the exchange in wakePeer
     Atomics.store(words, this.#waiterWord, AWAKE);
     this.#resumed = enterState(words, this.#stateWord, pid) > 0;
@@ -348,16 +353,14 @@ export class RingConsumer {
    * @throws {IpcError} `IPC_CORRUPT` if the producer's waiter word is wrong; the space is given back nevertheless
    */
   flush(): void {
-    if (this.#tail === this.#released) return;
+    const tail = this.#tail;
+    if (tail === this.#ordered) return;
     const words = this.#words;
-    const carryWord = this.#tailWord + (FROM_INDEX_TO_CARRY >> 2);
-    addToCounter(words, this.#tailWord + (FROM_INDEX_TO_MESSAGES >> 2), carryWord, this.#newMessages);
-    addToCounter(words, this.#tailWord + (FROM_INDEX_TO_BYTES >> 2), carryWord, this.#newBytes);
-    this.#newMessages = 0;
-    this.#newBytes = 0;
-    this.#released = this.#tail;
+    this.#count(words);
+    this.#ordered = tail;
+    this.#released = tail;
     // Pairs with the loads in producer.ts: #makeRoom may overwrite from here on, prepareWait sees this or is seen below
-    Atomics.store(words, this.#tailWord, this.#tail);
+    Atomics.store(words, this.#tailWord, tail);
     // Pairs with the store in producer.ts prepareWait
     if (loadAfterStore(words, this.#peerWaiterWord) !== AWAKE) this.#wakeProducer();
   }
@@ -446,6 +449,7 @@ export class RingConsumer {
       this.flush();
     } else {
       this.#released = oldest;
+      this.#ordered = oldest;
       // Pairs with the load in kept-records.ts giveUp
       Atomics.store(this.#words, this.#tailWord, oldest);
     }
@@ -547,9 +551,33 @@ export class RingConsumer {
     this.#size = NOTHING;
     const tail = (this.#tail + size) | 0;
     this.#tail = tail;
-    if (tail === this.#head || ((tail - this.#released) | 0) >= this.#releaseBytes) {
-      this.flush();
+    if (this.#releaseBytes === 0 && STORES_IN_ORDER) this.#giveBack(tail);
+    else if (tail === this.#head || ((tail - this.#released) | 0) >= this.#releaseBytes) this.flush();
+  }
+
+  /**
+   * Gives one record back without waiting until the store has left this processor, which takes longer than all the rest when the producer has
+   * the cache line. The look at the waiter word may come before the store then and miss a producer that falls asleep in that
+   * moment; that one looks again a little later, see `lookAgain` in producer.ts.
+   */
+  #giveBack(tail: number): void {
+    const words = this.#words;
+    const last = tail === this.#head || (++this.#unordered & 15) === 0;
+    if (!last) {
+      this.#count(words);
+      this.#released = tail;
+      words[this.#tailWord] = tail;
     }
+    if (last || words[this.#peerWaiterWord] !== AWAKE) this.flush();
+  }
+
+  /** Adds what was taken since the last time to the counters. */
+  #count(words: Int32Array): void {
+    const carryWord = this.#tailWord + (FROM_INDEX_TO_CARRY >> 2);
+    addToCounter(words, this.#tailWord + (FROM_INDEX_TO_MESSAGES >> 2), carryWord, this.#newMessages);
+    addToCounter(words, this.#tailWord + (FROM_INDEX_TO_BYTES >> 2), carryWord, this.#newBytes);
+    this.#newMessages = 0;
+    this.#newBytes = 0;
   }
 
   /** Takes the fragments that are known, up to the end of a message (which may be the next one, if this one was given up). */

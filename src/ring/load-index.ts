@@ -24,6 +24,13 @@ export const loadIndex: (words: Int32Array, word: number) => number =
 export const loadAfterStore: (words: Int32Array, word: number) => number =
   process.arch === "x64" ? loadPlainly : loadAtomically;
 
+/**
+ * Whether an ordinary store becomes visible after all earlier reads and writes of the thread, as a store with release order does: so it is on
+ * x86-64. What it is not ordered with are later loads, until a locked instruction comes. No compiler moves a store to a shared array over
+ * an access to the same memory that it cannot tell apart.
+ */
+export const STORES_IN_ORDER: boolean = process.arch === "x64";
+
 function loadPlainly(words: Int32Array, word: number): number {
   return words[word] as number;
 }

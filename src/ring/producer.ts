@@ -411,6 +411,20 @@ export class RingProducer {
   }
 
   /**
+   * One more look while asleep, some milliseconds after `prepareWait`: a consumer that gave room back in the moment in which this end fell
+   * asleep may have missed it. By then its store has arrived, and all that it does later finds this end asleep; so one look is enough.
+   *
+   * @returns true if there is room now or the consumer has closed: call `cancelWait()` and try again
+   */
+  lookAgain(): boolean {
+    const words = this.#words;
+    // Pair with the stores in consumer.ts #giveBack and close
+    return (
+      Atomics.load(words, this.#tailWord) !== this.#tail || Atomics.load(words, this.#peerStateWord) === STATE_CLOSED
+    );
+  }
+
+  /**
    * Ends a wait, whoever ended it.
    *
    * @returns true if the consumer has taken the wait up: its wake has come or is about to come (in mode 2, a byte in the bell)

@@ -2,6 +2,7 @@ import { IpcError } from "../../errors.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { BroadcastConsumer } from "../../ring/broadcast-consumer.ts";
 import { STATE_CLOSED } from "../../ring/layout.ts";
+import { Pace } from "../../wait/pace.ts";
 import type { Direction, Link, LinkStats, Peer } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
 import { BellWaiter } from "../ring-link/bell-waiter.ts";
@@ -9,9 +10,6 @@ import { attachBroadcast, type BroadcastOptions } from "./attach-broadcast.ts";
 import { broadcastMemory } from "./broadcast-memory.ts";
 import type { BroadcastPresence } from "./broadcast-presence.ts";
 import { BROADCAST_SUPPORTS } from "./supports.ts";
-
-/** How many failed tries in a row it takes to ask the kernel whether the sender still lives; a system call each. */
-const TRIES_PER_LOOK = 64;
 
 /** A receiving end of a broadcast as a `Link`. */
 export class BroadcastReceiver extends OneSidedLink implements Link {
@@ -31,7 +29,7 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
   /** The message behind those that were missed; it comes after the error that tells of them. */
   #behindGap: Uint8Array | undefined;
   #told = 0;
-  #emptyTries = 0;
+  readonly #pace = new Pace();
   #stalls = 0;
   #ended = false;
   #open = true;
@@ -60,14 +58,14 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#open || this.#ended || this.#behindGap !== undefined) return;
     this.#stalls++;
-    this.#emptyTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     await this.#bell.park(this.#consumer, signal);
   }
 
   readySync(_direction: Direction, timeout: number): boolean {
     if (this.#ended || this.#behindGap !== undefined) return true;
     this.#stalls++;
-    this.#emptyTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     return this.#bell.parkSync(this.#consumer, timeout);
   }
 
@@ -95,7 +93,7 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
 
   /** A message was taken: was one missed before it? */
   #received(message: Uint8Array): Uint8Array {
-    this.#emptyTries = 0;
+    this.#pace.found();
     const missed = this.#consumer.missed - this.#told;
     if (missed === 0 || this.#skips) return message;
     this.#told = this.#consumer.missed;
@@ -123,7 +121,7 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
     });
     this.#presence = presence;
     this.#consumer = consumer as BroadcastConsumer;
-    this.#bell = new BellWaiter(presence);
+    this.#bell = new BellWaiter(presence, this.#pace);
   }
 
   #detach(): void {
@@ -135,8 +133,7 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
   /** Nothing is there: true when nothing more can come, except for what was published before this look. */
   #mayHaveEnded(): boolean {
     if (this.#consumer.peerState === STATE_CLOSED) return true;
-    if (++this.#emptyTries <= TRIES_PER_LOOK) return false;
-    this.#emptyTries = 0;
+    if (!this.#pace.missed()) return false;
     if (this.#presence.superseded) {
       this.#detach();
       // nothing was sent before: all that is in the new one came after this receiver

@@ -1,16 +1,13 @@
 import { IpcError } from "../../errors.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { FunnelConsumer } from "../../ring/funnel-consumer.ts";
-import { spinHint } from "../../wait/spin-hint.ts";
+import { Pace } from "../../wait/pace.ts";
 import type { Direction, Link, LinkStats, Peer } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
 import { BellWaiter } from "../ring-link/bell-waiter.ts";
 import { attachFunnel, type FunnelOptions } from "./attach-funnel.ts";
 import { ReceivingPresence } from "./receiving-presence.ts";
 import { FUNNEL_SUPPORTS } from "./supports.ts";
-
-/** How many failed tries in a row it takes to look who has gone; some system calls each. */
-const TRIES_PER_LOOK = 64;
 
 /** The receiving end of a funnel as a `Link`. */
 export class FunnelReceiver extends OneSidedLink implements Link {
@@ -26,7 +23,7 @@ export class FunnelReceiver extends OneSidedLink implements Link {
   #presence!: ReceivingPresence;
   #consumer!: FunnelConsumer;
   #bell!: BellWaiter;
-  #emptyTries = 0;
+  readonly #pace = new Pace();
   #stalls = 0;
   #wakes = 0;
   #ended = false;
@@ -54,7 +51,7 @@ export class FunnelReceiver extends OneSidedLink implements Link {
     if (this.#ended) return null;
     const message = this.#consumer.tryPop();
     if (message !== undefined) {
-      this.#emptyTries = 0;
+      this.#pace.found();
       return message;
     }
     if (!this.#mayGoOn()) return undefined;
@@ -69,7 +66,7 @@ export class FunnelReceiver extends OneSidedLink implements Link {
       at = this.#consumer.tryPeek();
       if (at === -1) return this.#tryEnd();
     }
-    this.#emptyTries = 0;
+    this.#pace.found();
     return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
   }
 
@@ -80,14 +77,14 @@ export class FunnelReceiver extends OneSidedLink implements Link {
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#open || this.#ended) return;
     this.#stalls++;
-    this.#emptyTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     await this.#bell.park(this.#consumer, signal);
   }
 
   readySync(_direction: Direction, timeout: number): boolean {
     if (this.#ended) return true;
     this.#stalls++;
-    this.#emptyTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     return this.#bell.parkSync(this.#consumer, timeout);
   }
 
@@ -128,7 +125,7 @@ export class FunnelReceiver extends OneSidedLink implements Link {
     });
     this.#presence = presence;
     this.#consumer = consumer as unknown as FunnelConsumer;
-    this.#bell = new BellWaiter(presence);
+    this.#bell = new BellWaiter(presence, this.#pace);
   }
 
   #detach(): void {
@@ -148,12 +145,7 @@ export class FunnelReceiver extends OneSidedLink implements Link {
   /** Nothing is there: true when there may be something now, or the end. */
   #mayGoOn(): boolean {
     if (!this.#consumer.producers && this.#consumer.sessions > 0) return true;
-    if (++this.#emptyTries <= TRIES_PER_LOOK) {
-      // a caller that has found nothing twice in a row looks in a loop
-      if (this.#emptyTries > 1) spinHint();
-      return false;
-    }
-    this.#emptyTries = 0;
+    if (!this.#pace.missed()) return false;
     if (this.#presence.superseded) {
       this.#detach();
       this.#attach();

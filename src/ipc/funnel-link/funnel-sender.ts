@@ -2,16 +2,13 @@ import { IpcError } from "../../errors.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { FunnelProducer } from "../../ring/funnel-producer.ts";
 import { STATE_CLOSED } from "../../ring/layout.ts";
-import { spinHint } from "../../wait/spin-hint.ts";
+import { Pace } from "../../wait/pace.ts";
 import { type Direction, FULL, type Link, type LinkStats, type Peer, TAKEN, type WriteResult } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
 import { BellWaiter } from "../ring-link/bell-waiter.ts";
 import { attachFunnel, type FunnelOptions, noSlot } from "./attach-funnel.ts";
 import { SendingPresence } from "./sending-presence.ts";
 import { FUNNEL_SUPPORTS } from "./supports.ts";
-
-/** How many failed tries in a row it takes to ask the kernel whether the receiver still lives; a system call each. */
-const TRIES_PER_LOOK = 64;
 
 /** One of the sending ends of a funnel as a `Link`. */
 export class FunnelSender extends OneSidedLink implements Link {
@@ -24,7 +21,7 @@ export class FunnelSender extends OneSidedLink implements Link {
   readonly #presence: SendingPresence;
   readonly #producer: FunnelProducer;
   readonly #bell: BellWaiter;
-  #fullTries = 0;
+  readonly #pace = new Pace();
   #stalls = 0;
   #wakes = 0;
   #open = true;
@@ -46,7 +43,7 @@ export class FunnelSender extends OneSidedLink implements Link {
       return presence;
     });
     this.#producer = producer as unknown as FunnelProducer;
-    this.#bell = new BellWaiter(this.#presence);
+    this.#bell = new BellWaiter(this.#presence, this.#pace);
     this.maxMessageBytes = this.#producer.largestPayload;
     const isHalf = this.maxMessageBytes * 2 === this.#presence.capacity;
     this.tooLargeRemedy = isHalf
@@ -56,7 +53,10 @@ export class FunnelSender extends OneSidedLink implements Link {
 
   override tryWrite(message: Uint8Array): WriteResult {
     if (this.#producer.peerState === STATE_CLOSED) this.#refuseClosed();
-    if (this.#producer.tryPush(message)) return TAKEN;
+    if (this.#producer.tryPush(message)) {
+      this.#pace.found();
+      return TAKEN;
+    }
     this.#full();
     return FULL;
   }
@@ -64,7 +64,10 @@ export class FunnelSender extends OneSidedLink implements Link {
   tryClaim(length: number): Uint8Array | undefined {
     if (this.#producer.peerState === STATE_CLOSED) this.#refuseClosed();
     const at = this.#producer.tryClaim(length);
-    if (at !== -1) return this.#producer.bytes.subarray(at, at + length);
+    if (at !== -1) {
+      this.#pace.found();
+      return this.#producer.bytes.subarray(at, at + length);
+    }
     this.#full();
     return undefined;
   }
@@ -80,13 +83,13 @@ export class FunnelSender extends OneSidedLink implements Link {
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#open) return;
     this.#stalls++;
-    this.#fullTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     await this.#bell.park(this.#producer, signal);
   }
 
   readySync(_direction: Direction, timeout: number): boolean {
     this.#stalls++;
-    this.#fullTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     return this.#bell.parkSync(this.#producer, timeout);
   }
 
@@ -131,12 +134,7 @@ export class FunnelSender extends OneSidedLink implements Link {
 
   /** Nothing was taken: is there still somebody who will make room? */
   #full(): void {
-    if (++this.#fullTries <= TRIES_PER_LOOK) {
-      // a caller that has found no room twice in a row looks in a loop
-      if (this.#fullTries > 1) spinHint();
-      return;
-    }
-    this.#fullTries = 0;
+    if (!this.#pace.missed()) return;
     if (this.#presence.peerState() !== "dead") return;
     const { peerPid } = this.#presence;
     throw new IpcError(

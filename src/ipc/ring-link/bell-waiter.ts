@@ -5,7 +5,7 @@ import { pollOne } from "../../ffi/poll.ts";
 import { beforeBlocking } from "../../objects/before-blocking.ts";
 import { WAIT_BELL, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
-import { spinHint } from "../../wait/spin-hint.ts";
+import { Pace } from "../../wait/pace.ts";
 import type { Presence } from "../presence.ts";
 
 /** What a ring's producer and consumer have in common for sleeping. Without `poll` there is no spinning. */
@@ -15,6 +15,8 @@ interface Sleeper {
   /** Byte offset in the arena of the word on which this end sleeps in futex(2); without it there is only the bell. */
   readonly waiterOffset?: number;
   prepareWait(mode: WaitMode): boolean;
+  /** Whether there is something to do after all, for an end whose peer may miss that it falls asleep. */
+  lookAgain?(): boolean;
   cancelWait(): boolean;
 }
 
@@ -29,10 +31,10 @@ const FIRST_SPIN = 0.01;
 const SHORTEST_SPIN = 0.001;
 /** A sleep that spinning of the longest kind would nearly have saved. */
 const SHORT_SLEEP = 0.1;
-/** Longest time to sleep without noticing that the peer died, in milliseconds. */
+/** Longest time to sleep without noticing that the peer died, or gave something without noticing that this end slept, in milliseconds. */
 const LONGEST_NAP = 5;
-/** Looks between two looks at the clock. */
-const LOOKS = 16;
+/** Hints between two looks at the clock. */
+const HINTS = 16;
 
 /**
  * Parks one end of a ring on its bell, on the event loop or on the thread. It returns when the peer rang, came to its end or died, or
@@ -43,23 +45,28 @@ const LOOKS = 16;
  */
 export class BellWaiter {
   readonly #presence: Ringing;
+  readonly #pace: Pace;
   #waiter: FdWaiter | undefined;
   #spin = FIRST_SPIN;
 
-  constructor(presence: Ringing) {
+  /** @param pace how often this end looks, in other calls as well */
+  constructor(presence: Ringing, pace: Pace = new Pace()) {
     this.#presence = presence;
+    this.#pace = pace;
   }
 
   async park(sleeper: Sleeper, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     if (this.#spins(sleeper) || !sleeper.prepareWait(WAIT_BELL)) return;
     const asleep = performance.now();
+    const look = sleeper.lookAgain === undefined ? undefined : setTimeout(() => this.#lookAgain(sleeper), LONGEST_NAP);
     try {
       // after the waiter word is set, so that a peer that dies from here on hangs up the bell
       if (this.#presence.peerState() === "dead") return;
       this.#waiter ??= new FdWaiter(this.#presence.bell, "read");
       await this.#waiter.wait(signal);
     } finally {
+      clearTimeout(look);
       this.#wake(sleeper, asleep);
     }
   }
@@ -80,7 +87,9 @@ export class BellWaiter {
     if (!sleeper.prepareWait(WAIT_BELL)) return true;
     try {
       if (this.#presence.peerState() === "dead") return true;
-      return pollOne(this.#presence.bell, POLLIN, left) !== 0;
+      const first = sleeper.lookAgain === undefined ? left : Math.min(left, LONGEST_NAP);
+      if (pollOne(this.#presence.bell, POLLIN, first) !== 0 || sleeper.lookAgain?.()) return true;
+      return left > first && pollOne(this.#presence.bell, POLLIN, left - first) !== 0;
     } finally {
       this.#wake(sleeper, Number.NEGATIVE_INFINITY);
     }
@@ -99,6 +108,11 @@ export class BellWaiter {
       this.#learn(asleep);
     }
     return woken;
+  }
+
+  /** Ends a pending `park` when it would sleep beside something to do. */
+  #lookAgain(sleeper: Sleeper): void {
+    if (this.#presence.isOpen && sleeper.lookAgain?.()) this.close();
   }
 
   /** Ends a pending `park`. */
@@ -122,11 +136,8 @@ export class BellWaiter {
     sleeper.flush?.();
     const end = performance.now() + this.#spin;
     do {
-      for (let look = 0; look < LOOKS; look++) {
-        if (!sleeper.poll()) {
-          spinHint();
-          continue;
-        }
+      for (let hints = 0; hints < HINTS; hints += this.#pace.pause()) {
+        if (!sleeper.poll()) continue;
         this.#spin = Math.min(this.#spin * 2, LONGEST_SPIN);
         return true;
       }

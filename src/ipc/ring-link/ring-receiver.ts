@@ -4,7 +4,7 @@ import { getpid } from "../../ffi/ids.ts";
 import { RingConsumer, type RingConsumerOptions } from "../../ring/consumer.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
-import { spinHint } from "../../wait/spin-hint.ts";
+import { Pace } from "../../wait/pace.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import type { Direction, Link, LinkStats, Peer, Supports } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
@@ -12,9 +12,6 @@ import type { Presence } from "../presence.ts";
 import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
 import { KEPT_SUPPORTS, RING_SUPPORTS } from "./supports.ts";
-
-/** How many failed tries in a row it takes to ask the kernel whether the sender still lives; a system call each. */
-const TRIES_PER_LOOK = 64;
 
 /** The receiving end of a ring as a `Link`. */
 export class RingReceiver extends OneSidedLink implements Link {
@@ -32,7 +29,7 @@ export class RingReceiver extends OneSidedLink implements Link {
   #bell!: BellWaiter;
   /** The message that is peeked at, when it came in several records. */
   #assembled: Uint8Array | undefined;
-  #emptyTries = 0;
+  readonly #pace = new Pace();
   #stalls = 0;
   #wakes = 0;
   #ended = false;
@@ -62,7 +59,7 @@ export class RingReceiver extends OneSidedLink implements Link {
     if (this.#ended) return null;
     const message = this.#consumer.tryPop();
     if (message !== undefined) {
-      this.#emptyTries = 0;
+      this.#pace.found();
       return message;
     }
     if (this.#mayHaveEnded())
@@ -80,7 +77,7 @@ export class RingReceiver extends OneSidedLink implements Link {
       at = this.#consumer.tryPeek();
       if (at === -1) return this.#end();
     }
-    this.#emptyTries = 0;
+    this.#pace.found();
     if (this.#consumer.peekMore) return this.#peekAssembled();
     return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
   }
@@ -93,14 +90,14 @@ export class RingReceiver extends OneSidedLink implements Link {
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#open || this.#ended) return;
     this.#stalls++;
-    this.#emptyTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     await this.#bell.park(this.#consumer, signal);
   }
 
   readySync(_direction: Direction, timeout: number): boolean {
     if (this.#ended) return true;
     this.#stalls++;
-    this.#emptyTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     return this.#bell.parkSync(this.#consumer, timeout);
   }
 
@@ -140,7 +137,7 @@ export class RingReceiver extends OneSidedLink implements Link {
     });
     this.#presence = presence;
     this.#consumer = consumer as RingConsumer;
-    this.#bell = new BellWaiter(presence);
+    this.#bell = new BellWaiter(presence, this.#pace);
   }
 
   #detach(): void {
@@ -161,12 +158,7 @@ export class RingReceiver extends OneSidedLink implements Link {
   /** Nothing is there: true when nothing more can come, except for what was published before this look. */
   #mayHaveEnded(): boolean {
     if (this.#consumer.peerState === STATE_CLOSED) return true;
-    if (++this.#emptyTries <= TRIES_PER_LOOK) {
-      // a caller that has found nothing twice in a row looks in a loop
-      if (this.#emptyTries > 1) spinHint();
-      return false;
-    }
-    this.#emptyTries = 0;
+    if (!this.#pace.missed()) return false;
     if (this.#presence.superseded) {
       this.#detach();
       this.#attach();

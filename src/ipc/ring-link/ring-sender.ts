@@ -4,7 +4,7 @@ import { getpid } from "../../ffi/ids.ts";
 import { STATE_CLOSED, WAIT_FUTEX } from "../../ring/layout.ts";
 import { RingProducer, type RingProducerOptions } from "../../ring/producer.ts";
 import type { WaitMode } from "../../ring/waiter.ts";
-import { spinHint } from "../../wait/spin-hint.ts";
+import { Pace } from "../../wait/pace.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import {
   BEGUN,
@@ -23,9 +23,6 @@ import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
 import { KEPT_SUPPORTS, RING_SUPPORTS } from "./supports.ts";
 
-/** How many failed tries in a row it takes to ask the kernel whether the receiver still lives; a system call each. */
-const TRIES_PER_LOOK = 64;
-
 /** The sending end of a ring as a `Link`. */
 export class RingSender extends OneSidedLink implements Link {
   readonly address: string;
@@ -36,7 +33,7 @@ export class RingSender extends OneSidedLink implements Link {
   readonly #presence: Presence;
   readonly #producer: RingProducer;
   readonly #bell: BellWaiter;
-  #fullTries = 0;
+  readonly #pace = new Pace();
   #stalls = 0;
   #wakes = 0;
   #open = true;
@@ -55,14 +52,17 @@ export class RingSender extends OneSidedLink implements Link {
       });
     });
     this.#producer = producer as RingProducer;
-    this.#bell = new BellWaiter(this.#presence);
+    this.#bell = new BellWaiter(this.#presence, this.#pace);
   }
 
   override tryWrite(message: Uint8Array): WriteResult {
     const producer = this.#producer;
     if (producer.peerClosed) this.#refuseClosed();
     if (message.length <= producer.largestPayload) {
-      if (producer.tryPush(message)) return TAKEN;
+      if (producer.tryPush(message)) {
+        this.#pace.found();
+        return TAKEN;
+      }
       this.#full();
       return FULL;
     }
@@ -113,7 +113,10 @@ export class RingSender extends OneSidedLink implements Link {
   tryClaim(length: number): Uint8Array | undefined {
     if (this.#producer.peerClosed) this.#refuseClosed();
     const at = this.#producer.tryClaim(length);
-    if (at !== -1) return this.#producer.bytes.subarray(at, at + length);
+    if (at !== -1) {
+      this.#pace.found();
+      return this.#producer.bytes.subarray(at, at + length);
+    }
     this.#full();
     return undefined;
   }
@@ -129,13 +132,13 @@ export class RingSender extends OneSidedLink implements Link {
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
     if (!this.#open) return;
     this.#stalls++;
-    this.#fullTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     await this.#bell.park(this.#producer, signal);
   }
 
   readySync(_direction: Direction, timeout: number): boolean {
     this.#stalls++;
-    this.#fullTries = TRIES_PER_LOOK;
+    this.#pace.askNext();
     return this.#bell.parkSync(this.#producer, timeout);
   }
 
@@ -181,12 +184,7 @@ export class RingSender extends OneSidedLink implements Link {
 
   /** Nothing was taken: is there still somebody who will make room? */
   #full(): void {
-    if (++this.#fullTries <= TRIES_PER_LOOK) {
-      // a caller that has found no room twice in a row looks in a loop
-      if (this.#fullTries > 1) spinHint();
-      return;
-    }
-    this.#fullTries = 0;
+    if (!this.#pace.missed()) return;
     if (this.#presence.peerState() !== "dead") return;
     const { peerPid } = this.#presence;
     throw new IpcError(
