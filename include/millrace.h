@@ -336,7 +336,9 @@ enum {
   MR_LEAST_SPIN = 16,
   MR_MOST_SPIN = 1024,
   /* Milliseconds between two looks for the other side's life, for who sleeps in futex(2). */
-  MR_FUTEX_SLICE = 100
+  MR_FUTEX_SLICE = 100,
+  /* Milliseconds after which a sender that has fallen asleep looks once more. */
+  MR_FIRST_SLICE = 5
 };
 
 enum mr_side { MR_SENDER = 0, MR_RECEIVER = 1 };
@@ -1140,13 +1142,24 @@ static void mr_awake(millrace *ring) {
   ring->bell = bell;
 }
 
+/* Whether there is something to do after all, for a sender that has slept for a while: a receiver that gave room back in the moment in which it
+   fell asleep may have missed it. All that the receiver does later finds it asleep, so one look is enough. */
+static bool mr_look_again(millrace *ring) {
+  /* pairs with the store of a receiver that stores without a fence */
+  return ring->side == MR_SENDER && atomic_load(mr_at(ring, mr_peer_index(ring))) != mr_idle_index(ring);
+}
+
 /* Sleeps until it is woken; false when the time is over. */
 static bool mr_sleep(millrace *ring, int64_t deadline) {
   if (ring->options.sleep == MILLRACE_SLEEP_BELL) {
     struct pollfd bell = {.fd = ring->bell, .events = POLLIN};
+    bool looked = ring->side != MR_SENDER;
     for (;;) {
-      int ready = poll(&bell, 1, mr_remaining(deadline));
+      int left = mr_remaining(deadline);
+      int ready = poll(&bell, 1, looked || (left >= 0 && left < MR_FIRST_SLICE) ? left : MR_FIRST_SLICE);
       if (ready > 0 || (ready < 0 && errno != EINTR)) return true;
+      if (ready == 0 && !looked && mr_look_again(ring)) return true;
+      if (ready == 0) looked = true;
       if (ready == 0 && mr_remaining(deadline) == 0) return false;
     }
   }
@@ -1159,6 +1172,7 @@ static bool mr_sleep(millrace *ring, int64_t deadline) {
     struct timespec limit = {.tv_sec = 0, .tv_nsec = slice * 1000000L};
     if (syscall(SYS_futex, waiter, FUTEX_WAIT, MILLRACE_SLEEP_FUTEX, &limit, NULL, 0) == 0) return true;
     if (errno != ETIMEDOUT) continue;
+    if (mr_look_again(ring)) return true;
     /* nobody wakes who sleeps here when the other side dies */
     if (atomic_load(mr_at(ring, MR_SEGMENT_STATE_AT)) != MR_LIVE || mr_peer(ring) == MILLRACE_PEER_DEAD) return true;
   }

@@ -42,6 +42,8 @@ _RECORD_HEADER = 8
 
 # Indices of words
 _HEAD, _TAIL = 128 // 4, 256 // 4
+# Milliseconds after which a sender that has fallen asleep looks once more
+_FIRST_SLICE = 5
 _TO_CARRY, _TO_MESSAGES, _TO_BYTES, _TO_STALLS, _TO_WAKES = 225, 226, 228, 230, 231
 _WAITERS = (384 // 4, 512 // 4)
 _STATES = (640 // 4, 768 // 4)
@@ -622,8 +624,14 @@ class _End:
             return
         poll = select.poll()
         poll.register(self._bell, select.POLLIN)
+        limit = None if timeout < 0 else timeout * 1000 + 1
+        rung = None
+        if self._side == _SENDER and (limit is None or limit > _FIRST_SLICE):
+            # a receiver that gave room back while this end fell asleep may have missed it; all that it does later finds this end asleep
+            rung = poll.poll(_FIRST_SLICE) or words[peer_word] != self._tail
+            limit = None if limit is None else limit - _FIRST_SLICE
         # a signal handler that returns does not end it
-        rung = poll.poll(None if timeout < 0 else timeout * 1000 + 1)
+        rung = rung or poll.poll(limit)
         words[_WAITERS[self._side]] = _AWAKE
         self._ask_kernel = True
         if not self._settle_bell():

@@ -15,6 +15,8 @@ export interface Actor {
 export interface World extends ModelMemory {
   /** Sleeps until somebody rang this one's bell, or the other side was killed; one ring is enough for all before it. */
   sleep(): void;
+  /** As `sleep`, but also ends once all that the others had stored before it began has arrived; @returns false then. */
+  nap(): boolean;
   /** Rings the bells of all of these that there are. */
   ring(...names: string[]): void;
   /** Runs `body` while it holds the one lock that there is, and waits for that; the kernel takes it from whoever is killed. */
@@ -36,6 +38,11 @@ export interface Scenario {
   readonly actors: readonly Actor[];
   /** Accesses to these bytes are points at which another actor may come in between; nobody's doing depends on the others. */
   readonly isShared: (byte: number) => boolean;
+  /**
+   * Ordinary writes of an actor to such a byte stay in the store buffer of its processor, as on x86-64: the others see them later, in order, at
+   * the latest at its next atomic operation. The actor itself does not read it.
+   */
+  readonly isBuffered?: (byte: number) => boolean;
   /** Who wakes when `name` is killed. */
   readonly wokenByDeath: (name: string) => readonly string[];
   /** Throws when the ending is wrong. `results` has what each actor gave; no entry for the killed and those that never ran. */
@@ -62,7 +69,7 @@ export class Violation extends Error {
 }
 
 /**
- * Runs every interleaving of the actors of a scenario, on a memory that is sequentially consistent.
+ * Runs every interleaving of the actors of a scenario, on a memory that is sequentially consistent, but for what the scenario says is buffered.
  *
  * JavaScript cannot stop a function in the middle. So an actor that makes one more step is run from its beginning: what it read before is
  * given to it again, its writes are not made again, and after the new access it is ended by an exception. States that were seen are not
@@ -85,8 +92,17 @@ interface Progress {
   readonly hash: number;
   /** How much it had read then. */
   readonly marked: number;
-  readonly state: "unborn" | "running" | "sleeping" | "locked out" | "finished" | "killed";
+  readonly state: "unborn" | "running" | "sleeping" | "napping" | "locked out" | "finished" | "killed";
   readonly result: unknown;
+  /** What it has stored and the others do not see yet, the oldest first. */
+  readonly buffer: readonly Store[];
+}
+
+interface Store {
+  readonly byte: number;
+  readonly value: number;
+  /** It was there when somebody began to nap, whose nap does not end before it has arrived. */
+  readonly old: boolean;
 }
 
 interface State {
@@ -102,7 +118,7 @@ interface State {
 class Explorer {
   readonly #scenario: Scenario;
   readonly #limit: number;
-  readonly #buffer: SharedArrayBuffer;
+  readonly #memoryBuffer: SharedArrayBuffer;
   readonly #memory: Uint8Array;
   readonly #world: World;
   readonly #sharedWords: number[] = [];
@@ -117,7 +133,10 @@ class Explorer {
   #hash = 0;
   #marked = 0;
   #stopped = false;
-  #asleep = false;
+  #asleep: "sleeping" | "napping" | undefined;
+  #buffer: Store[] = [];
+  #ages = false;
+  #timedOut = false;
   #lockedOut = false;
   #alone = false;
   #bells = 0;
@@ -128,13 +147,13 @@ class Explorer {
   constructor(scenario: Scenario, limit: number) {
     this.#scenario = scenario;
     this.#limit = limit;
-    this.#buffer = scenario.buffer();
-    this.#memory = new Uint8Array(this.#buffer);
+    this.#memoryBuffer = scenario.buffer();
+    this.#memory = new Uint8Array(this.#memoryBuffer);
     for (let byte = 0; byte < this.#memory.length; byte += 4) {
       if (scenario.isShared(byte)) this.#sharedWords.push(byte >> 2);
     }
     this.#world = {
-      ...modelMemory(this.#buffer, scenario.mirror, (what, byte, perform) => this.#access(what, byte, perform)),
+      ...modelMemory(this.#memoryBuffer, scenario.mirror, (...access) => this.#access(...access)),
       mark: (mark) => this.#mark(mark),
       alone: (body) => {
         this.#alone = true;
@@ -144,7 +163,8 @@ class Explorer {
           this.#alone = false;
         }
       },
-      sleep: () => void this.#point("sleep", () => this.#sleep()),
+      sleep: () => void this.#point("sleep", () => this.#sleep("sleeping")),
+      nap: () => this.#point("nap", () => this.#sleep("napping")) as boolean,
       exclusively: (body) => {
         this.#point("takes the lock", () => this.#takeLock());
         const result = body();
@@ -168,7 +188,7 @@ class Explorer {
   run(): Exploration {
     const actors = this.#scenario.actors.map(({ succeeds }): Progress => {
       const state = succeeds === undefined ? "running" : "unborn";
-      return { log: [], hash: 0, marked: 0, state, result: undefined };
+      return { log: [], hash: 0, marked: 0, state, result: undefined, buffer: [] };
     });
     this.#visit({ memory: this.#memory.slice(), actors, bells: 0, killed: -1, lock: -1 });
     return { states: this.#seen.size, endings: this.#endings };
@@ -187,6 +207,14 @@ class Explorer {
       this.#visit(this.#step(state, actor));
       this.#trace.length = length;
     }
+    for (const [actor, { buffer }] of state.actors.entries()) {
+      if (buffer.length === 0) continue;
+      moved = true;
+      const length = this.#trace.length;
+      this.#trace.push(`the store of ${this.#name(actor)} arrives`);
+      this.#visit(this.#arrive(state, actor));
+      this.#trace.length = length;
+    }
     for (const [actor, { mortal }] of this.#scenario.actors.entries()) {
       if (!mortal || state.killed !== -1 || state.actors[actor]?.state === "finished") continue;
       const length = this.#trace.length;
@@ -201,7 +229,18 @@ class Explorer {
     const progress = state.actors[actor] as Progress;
     if (progress.state === "running") return true;
     if (progress.state === "locked out") return state.lock === -1;
-    return progress.state === "sleeping" && (state.bells & (1 << actor)) !== 0;
+    if (progress.state === "napping" && !state.actors.some(({ buffer }) => buffer.some(({ old }) => old))) return true;
+    return isAsleep(progress) && (state.bells & (1 << actor)) !== 0;
+  }
+
+  #arrive(state: State, actor: number): State {
+    const memory = state.memory.slice();
+    const actors = state.actors.slice();
+    const { buffer, ...progress } = actors[actor] as Progress;
+    const { byte, value } = buffer[0] as Store;
+    new DataView(memory.buffer).setInt32(byte, value, true);
+    actors[actor] = { ...progress, buffer: buffer.slice(1) };
+    return { ...state, memory, actors };
   }
 
   #kill(state: State, actor: number): State {
@@ -229,7 +268,10 @@ class Explorer {
     this.#replayed = 0;
     this.#budget = 1;
     this.#stopped = false;
-    this.#asleep = false;
+    this.#asleep = undefined;
+    this.#buffer = [...before.buffer];
+    this.#ages = false;
+    this.#timedOut = before.state === "napping" && (state.bells & (1 << actor)) === 0;
     this.#lockedOut = false;
     let after: Progress["state"] = "running";
     let result: unknown;
@@ -239,16 +281,19 @@ class Explorer {
       after = "finished";
     } catch (error) {
       if (error !== STOP) throw new Violation(`${this.#name(actor)} fails: ${String(error)}`, this.#trace);
-      if (this.#asleep) after = "sleeping";
+      if (this.#asleep !== undefined) after = this.#asleep;
       if (this.#lockedOut) after = "locked out";
     }
-    const actors = state.actors.slice();
-    actors[actor] = { log: this.#log, hash: this.#hash, marked: this.#marked, state: after, result };
+    const actors = state.actors.map((progress) =>
+      this.#ages ? { ...progress, buffer: progress.buffer.map((store) => ({ ...store, old: true })) } : progress,
+    );
+    const buffer = this.#buffer;
+    actors[actor] = { log: this.#log, hash: this.#hash, marked: this.#marked, state: after, result, buffer };
     return { memory: this.#memory.slice(), actors, bells: this.#bells, killed: state.killed, lock: this.#lock };
   }
 
   #end(state: State): void {
-    const asleep = state.actors.flatMap(({ state: how }, i) => (how === "sleeping" ? [this.#name(i)] : []));
+    const asleep = state.actors.flatMap((progress, i) => (isAsleep(progress) ? [this.#name(i)] : []));
     if (asleep.length > 0) throw new Violation(`${asleep.join(" and ")} sleeps for ever`, this.#trace);
     this.#endings++;
     const results = new Map<string, unknown>();
@@ -262,9 +307,21 @@ class Explorer {
     }
   }
 
-  #access(what: string, byte: number, perform: () => unknown): unknown {
+  #access(what: string, byte: number, perform: () => unknown, written?: number): unknown {
     const free = this.#alone || !this.#scenario.isShared(byte);
-    return this.#point(`${what} at ${byte}`, perform, free);
+    if (written !== undefined && this.#scenario.isBuffered?.(byte)) {
+      const store = () => void this.#buffer.push({ byte, value: written, old: false });
+      return this.#point(`${what} of ${written} at ${byte}, buffered`, store, free);
+    }
+    return this.#point(`${what} at ${byte}`, what.startsWith("Atomics") ? () => this.#inOrder(perform) : perform, free);
+  }
+
+  /** An atomic operation comes after all stores of its thread have arrived. */
+  #inOrder(perform: () => unknown): unknown {
+    const view = new DataView(this.#memoryBuffer);
+    for (const { byte, value } of this.#buffer) view.setInt32(byte, value, true);
+    this.#buffer = [];
+    return perform();
   }
 
   #mark(state: string | (() => string)): void {
@@ -291,14 +348,16 @@ class Explorer {
     return value;
   }
 
-  /** Takes the ring of one's own bell, or ends the step before it: that one goes on when the bell has rung. */
-  #sleep(): void {
+  /** Takes the ring of one's own bell, or ends the step before it: that one goes on when the bell has rung, or the nap is over. */
+  #sleep(how: "sleeping" | "napping"): boolean {
     const bell = 1 << this.#actor;
     if ((this.#bells & bell) !== 0) {
       this.#bells &= ~bell;
-      return;
+      return true;
     }
-    this.#asleep = true;
+    if (how === "napping" && this.#timedOut) return false;
+    this.#ages = how === "napping";
+    this.#asleep = how;
     this.#stopped = true;
     throw STOP;
   }
@@ -325,8 +384,10 @@ class Explorer {
       one = Math.imul(one ^ word ^ (i << 7), 0x0100_0193);
       two = (Math.imul(two + word, 0x85eb_ca6b) ^ Math.imul(i + 1, 0xc2b2_ae35)) + (two >>> 15);
     }
-    const far = actors.map(({ log, marked, hash, state, result }) => {
-      if (state === "killed") return state;
+    const far = actors.map(({ log, marked, hash, state, result, buffer }) => {
+      const stores = buffer.map(({ byte, value, old }) => `${byte}=${value}${old ? "!" : ""}`).join();
+      if (state === "killed") return `${state}${stores}`;
+      if (stores !== "") return `${state}${log.length - marked}.${hash}.${stores}${JSON.stringify(result)}`;
       return state === "finished" ? JSON.stringify(result) : `${state}${log.length - marked}.${hash}`;
     });
     return `${one}.${two}.${bells}.${killed}.${lock}.${far.join(".")}`;
@@ -339,6 +400,10 @@ class Explorer {
   #indexOf(name: string): number {
     return this.#scenario.actors.findIndex((actor) => actor.name === name);
   }
+}
+
+function isAsleep({ state }: Progress): boolean {
+  return state === "sleeping" || state === "napping";
 }
 
 function describe(value: unknown): string {

@@ -8,8 +8,8 @@ export interface ModelMemory {
   readonly bytes: Uint8Array;
 }
 
-/** What an access does to the memory; it gives what is read. */
-export type Access = (what: string, byte: number, perform: () => unknown) => unknown;
+/** What an access does to the memory; it gives what is read. An ordinary write tells what it writes. */
+export type Access = (what: string, byte: number, perform: () => unknown, written?: number) => unknown;
 
 /** Bytes that are mapped twice in a row. */
 export interface Mirror {
@@ -89,10 +89,11 @@ function proxyOf<View extends Int32Array | Uint8Array>(
     set(target, key, value: number) {
       const index = indexOf(key);
       if (index === undefined) return false;
-      access("write", index * size, () => {
+      const perform = () => {
         target[index] = value;
         written(index * size);
-      });
+      };
+      access("write", index * size, perform, value);
       return true;
     },
   });

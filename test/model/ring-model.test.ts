@@ -22,6 +22,12 @@ const SCENARIOS: Record<string, RingScenario> = {
   "a ring that was nearly full": { messages: [8, 1000], filled: 900 },
   "an open end": { messages: [8, 20], takes: 2 },
   "a full ring of which one is taken": { messages: [2000, 2000, 2000], takes: 1 },
+  "a full ring of which one is taken and given back in order": {
+    messages: [2000, 2000, 2000],
+    takes: 1,
+    releaseBytes: 16,
+    sleepsAtOnce: true,
+  },
   "nothing but an end": { messages: [] },
   "a producer killed at any access": { messages: [8, 20], mortal: "producer" },
   "a producer killed on a full ring": { messages: [2000, 2000, 8], mortal: "producer" },
@@ -60,12 +66,29 @@ const MISTAKES: Record<string, Mistake> = {
   },
   "the consumer looks for a sleeper before it gives back": {
     file: "consumer.ts",
-    from: `    Atomics.store(words, this.#tailWord, this.#tail);
+    from: `    Atomics.store(words, this.#tailWord, tail);
     // Pairs with the store in producer.ts prepareWait
     if (loadAfterStore(words, this.#peerWaiterWord) !== AWAKE) this.#wakeProducer();`,
     to: `    const asleep = loadAfterStore(words, this.#peerWaiterWord) !== AWAKE;
-    Atomics.store(words, this.#tailWord, this.#tail);
+    Atomics.store(words, this.#tailWord, tail);
     if (asleep) this.#wakeProducer();`,
+    finds: /producer sleeps for ever/,
+    scenario: { messages: [2000, 2000, 2000], takes: 1, releaseBytes: 16, sleepsAtOnce: true },
+  },
+  "the producer does not look once more while it sleeps": {
+    file: "producer.ts",
+    from: `  lookAgain(): boolean {
+`,
+    to: `  lookAgain(): boolean {
+    if (this.#capacity > 0) return false;
+`,
+    finds: /producer sleeps for ever/,
+    scenario: { messages: [2000, 2000, 2000], takes: 1 },
+  },
+  "the consumer does not look for a sleeper when it gives one record back": {
+    file: "consumer.ts",
+    from: "if (last || words[this.#peerWaiterWord] !== AWAKE) this.flush();",
+    to: "if (last) this.flush();",
     finds: /producer sleeps for ever/,
     scenario: { messages: [2000, 2000, 2000], takes: 1 },
   },

@@ -25,6 +25,8 @@ export interface RingScenario {
   readonly mortal?: "producer" | "consumer";
   /** Nobody closes, and the consumer stops when it has so many: a wake-up that is lost is not made good by a later one. */
   readonly takes?: number;
+  /** The producer does not look once more while it sleeps, which it need not where the consumer gives back in order. */
+  readonly sleepsAtOnce?: boolean;
   /** The consumer peeks and releases instead of popping. */
   readonly peeks?: boolean;
 }
@@ -54,6 +56,7 @@ export function ringScenario(ring: RingModule, options: RingScenario): Scenario 
     actors,
     buffer: () => makeBuffer(ring, options),
     mirror: { at: HEADER, length: CAPACITY },
+    isBuffered: (byte) => byte === ring.TAIL_OFFSET,
     isShared: (byte) => (byte >= HEADER && byte < HEADER + CAPACITY) || SHARED.has(byte),
     wokenByDeath: (name) => (name === "producer" ? ["consumer"] : ["producer"]),
     check: (results, killed) => check(options, results, killed),
@@ -87,7 +90,7 @@ function memoryOf(world: World): RingMemory {
 /** @returns how many messages were sent whole */
 function produce(
   ring: RingModule,
-  { batchBytes = 0, takes }: RingScenario,
+  { batchBytes = 0, takes, sleepsAtOnce = false }: RingScenario,
   world: World,
   sizes: readonly number[],
   first: number,
@@ -102,9 +105,9 @@ function produce(
     const message = numbered(first + i, size);
     if (size > producer.largestPayload) {
       producer.beginMessage(message);
-      while (!producer.continueMessage()) wait(world, producer);
+      while (!producer.continueMessage()) wait(world, producer, sleepsAtOnce);
     } else {
-      while (!producer.tryPush(message)) wait(world, producer);
+      while (!producer.tryPush(message)) wait(world, producer, sleepsAtOnce);
     }
   }
   world.mark(`end ${stateOf(producer)}`);
@@ -144,9 +147,9 @@ function consume(ring: RingModule, options: RingScenario, world: World): number[
   return numbers;
 }
 
-function wait(world: World, producer: RingProducer): void {
+function wait(world: World, producer: RingProducer, sleepsAtOnce: boolean): void {
   if (producer.prepareWait(2)) {
-    world.sleep();
+    if (sleepsAtOnce || (!world.nap() && !producer.lookAgain())) world.sleep();
     producer.cancelWait();
   }
   world.mark(`try again ${stateOf(producer)}`);

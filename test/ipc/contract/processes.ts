@@ -138,7 +138,7 @@ export function processes(sentence: Sentence): void {
     },
   );
 
-  sentence(94, "a channel that waits uses no timer and no CPU", [], async (context) => {
+  sentence(94, "a channel that waits uses no CPU", [], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const waits = receiver.receive();
     await new Promise((resolve) => setTimeout(resolve, 100));
