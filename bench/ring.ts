@@ -184,8 +184,17 @@ function workFor(kind: Row["kind"], { way, base, slower }: Entry, size: number):
   const full =
     kind === "round trip" ? (base === C_SPIN ? 200_000 : 20_000) : Math.min(2_000_000, Math.ceil(2 ** 30 / size));
   const count = Math.max(50, Math.ceil(full / slower));
-  // engines compile while the clock does not run: they need a million small messages for that, on two cores that both spin
-  return { target, back, size, count, warmUp: count, batchBytes: 0, capacity: capacityFor(size) };
+  // engines compile while the clock does not run: they need some million small messages for that, on two cores that both spin
+  const warmUp = kind === "round trip" ? count : Math.max(2 * count, Math.min(200_000, 2 ** 33 / size));
+  return {
+    target,
+    back,
+    size,
+    count,
+    warmUp,
+    batchBytes: 0,
+    capacity: capacityFor(size),
+  };
 }
 
 function newSegment(name: string, capacity: number): string {

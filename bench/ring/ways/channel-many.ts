@@ -4,13 +4,16 @@ import type { Job } from "../job.ts";
 import { now, stamp, verify } from "../numbered.ts";
 import { CAPACITY } from "./channel-try.ts";
 
-/** Messages that are handed over in one call. */
+/** Messages that are handed over in one call, at most. */
 const MOST = 256;
+/** And their bytes: what does not fit in the cache of a processor is not slow because of the channel. */
+const MOST_BYTES = 1 << 18;
 
 export async function send({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<void> {
   const channel = await Channel.sender(target, { capacity });
   const total = warmUp + count;
-  const many = Array.from({ length: Math.min(MOST, total) }, () => new Uint8Array(size));
+  const most = Math.min(MOST, Math.ceil(MOST_BYTES / size), total);
+  const many = Array.from({ length: most }, () => new Uint8Array(size));
   for (let sent = 0; sent < total; ) {
     const batch = total - sent < many.length ? many.slice(0, total - sent) : many;
     for (const message of batch) stamp(message, 0, size, ++sent);
