@@ -148,7 +148,8 @@ export class BellWaiter {
 
   /** A sleep that was short is one that spinning would have saved. */
   #learn(asleep: number): void {
-    if (performance.now() - asleep < SHORT_SLEEP) this.#spin = Math.max(this.#spin, FIRST_SPIN);
+    if (performance.now() - asleep < SHORT_SLEEP)
+      this.#spin = Math.min(Math.max(this.#spin * 4, FIRST_SPIN), LONGEST_SPIN);
   }
 
   #wake(sleeper: Sleeper, asleep: number): void {
