@@ -1,11 +1,11 @@
 import { spinHint } from "./spin-hint.ts";
 
-/** Hints between two looks, at most: some 2 us. */
+/** Hints between two looks, at most, where nothing else is said: some 2 us. */
 const MOST = 64;
 /** Messages that come at most so many hints apart are a stream. */
 const HINTS_PER_MESSAGE = 8;
-/** Hints in one wait after which nothing is left of what was learned. */
-const LONG_WAIT = 4 * MOST;
+/** Pauses of the longest kind in one wait after which nothing is left of what was learned. */
+const LONG_WAIT = 4;
 /** How many looks in vain in a row it takes to ask the kernel whether the other side still lives; a system call each. */
 const LOOKS_PER_QUESTION = 64;
 
@@ -17,10 +17,16 @@ const LOOKS_PER_QUESTION = 64;
  * pauses between looks grow while what comes is a stream, and are short where one message comes at a time, as in calls and replies.
  */
 export class Pace {
+  readonly #most: number;
   #hints = 1;
   #waited = 0;
   #run = 0;
   #looks = 0;
+
+  /** @param most hints between two looks, at most: 30 ns each */
+  constructor(most: number = MOST) {
+    this.#most = most;
+  }
 
   /** A look has found something. */
   found(): void {
@@ -53,14 +59,14 @@ export class Pace {
     const hints = this.#hints;
     for (let hint = 0; hint < hints; hint++) spinHint();
     this.#waited += hints;
-    if (this.#waited > LONG_WAIT) this.#hints = 1;
+    if (this.#waited > LONG_WAIT * this.#most) this.#hints = 1;
     return hints;
   }
 
   /** What was found since the last wait says how long to pause in the next. */
   #learn(): void {
     if (this.#waited > 0) {
-      if (this.#run * HINTS_PER_MESSAGE >= this.#waited) this.#hints = Math.min(this.#hints * 2, MOST);
+      if (this.#run * HINTS_PER_MESSAGE >= this.#waited) this.#hints = Math.min(this.#hints * 2, this.#most);
       else this.#hints = (this.#hints + 1) >> 1;
     }
     this.#waited = 0;

@@ -19,6 +19,12 @@ test("pauses grow while what comes is a stream, up to a limit", () => {
   assert.equal(pauses, [1, 2, 4, 8, 16, 32, 64, 64, 64]);
 });
 
+test("the limit can be another one", () => {
+  const pace = new Pace(4);
+  const pauses = Array.from({ length: 5 }, () => wait(pace, 20, 2));
+  assert.equal(pauses, [1, 2, 4, 4, 4]);
+});
+
 test("they shrink when one message comes at a time", () => {
   const pace = new Pace();
   for (let i = 0; i < 9; i++) wait(pace, 20, 2);

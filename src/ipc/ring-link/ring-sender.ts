@@ -23,6 +23,15 @@ import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
 import { KEPT_SUPPORTS, RING_SUPPORTS } from "./supports.ts";
 
+/**
+ * A sender waits for a receiver that has a full ring to read, and is not missed for a few microseconds: the longer, the larger the ring is.
+ *
+ * @returns hints between two looks, at most
+ */
+function pauseFor(capacity: number): number {
+  return Math.min(Math.max(64, capacity >>> 12), 256);
+}
+
 /** The sending end of a ring as a `Link`. */
 export class RingSender extends OneSidedLink implements Link {
   readonly address: string;
@@ -33,7 +42,7 @@ export class RingSender extends OneSidedLink implements Link {
   readonly #presence: Presence;
   readonly #producer: RingProducer;
   readonly #bell: BellWaiter;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   #stalls = 0;
   #wakes = 0;
   #open = true;
@@ -52,6 +61,7 @@ export class RingSender extends OneSidedLink implements Link {
       });
     });
     this.#producer = producer as RingProducer;
+    this.#pace = new Pace(pauseFor(this.#presence.capacity));
     this.#bell = new BellWaiter(this.#presence, this.#pace);
   }
 
