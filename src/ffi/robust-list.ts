@@ -1,7 +1,6 @@
 import { ROBUST_LIST_HEAD, SYS_get_robust_list } from "./abi/current.ts";
 import { lazyBind } from "./bind.ts";
 import { checkSize } from "./check.ts";
-import { failedCall } from "./system-error.ts";
 
 const calls = lazyBind({
   // long syscall(SYS_get_robust_list, int pid, struct robust_list_head **head_ptr, size_t *len_ptr)
@@ -21,14 +20,14 @@ const length = new BigInt64Array(1);
  * Nothing else on this thread may lock or unlock a robust mutex until that is over.
  *
  * @param lock native address of the lock word of a robust mutex, or 0 when it is over
- * @returns false when this thread has no list of robust mutexes, and the kernel was told nothing
- * @throws {SystemError} `ENOSYS` a kernel without robust mutexes; `EPERM` a filter of system calls forbids it
+ * @returns false when the kernel was told nothing: this thread has no list of robust mutexes, the kernel has none, or a filter of system
+ * calls forbids to ask for it. A wait is as good as without then
  * @see https://man7.org/linux/man-pages/man2/get_robust_list.2.html
  * @see https://docs.kernel.org/locking/robust-futex-ABI.html
  */
 export function setPendingRobust(lock: number): boolean {
   checkSize("lock", lock);
-  if (calls().syscall(SYS_get_robust_list, 0, word, length) !== 0) throw failedCall("get_robust_list");
+  if (calls().syscall(SYS_get_robust_list, 0, word, length) !== 0) return false;
   const head = Number(word[0]);
   // the C library says at the start of a thread how long the struct is that it has
   if (head === 0 || Number(length[0]) !== ROBUST_LIST_HEAD.sizeof) return false;
