@@ -3,7 +3,7 @@
  * epoll set belongs to the process, so the thread that waits adds to it while this one sleeps.
  */
 import { epollWait } from "../epoll.ts";
-import { close } from "../fd.ts";
+import { close, write } from "../fd.ts";
 import { entryAt, HEAD, QUEUE_ENTRIES, type ReactorThreadData, STOP_TOKEN, TAIL } from "./reactor-queue.ts";
 import { runThread } from "./thread-life.ts";
 
@@ -11,6 +11,8 @@ runThread(({ queue, epoll, stopper, longestSleep }: ReactorThreadData) => {
   const words = new Int32Array(queue);
   let head = 0;
 
+  // adds nothing, but binds the functions: koffi aborts the process when that is interrupted by its end
+  write(stopper, new BigUint64Array(1));
   while (sleepAndReport());
   close(epoll);
   close(stopper);
