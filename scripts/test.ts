@@ -4,7 +4,8 @@
  *
  * A file's first comments may say `// runtimes: bun node26 - the reason`, `// timeout: 120s` or `// serial` (run alone).
  * A file fails when a test fails, when no test ran, when it takes too long, and when it leaves a process, a file or an IPC
- * object behind. The last line is `N passed, N failed`, counted in tests; the exit status is 1 when one failed.
+ * object behind. What failed is named once more at the end. The last line is `N passed, N failed`, counted in tests; the
+ * exit status is 1 when one failed.
  */
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -14,6 +15,7 @@ import { LeakWatch } from "./test-runner/leak-watch.ts";
 import { type Job, planJobs } from "./test-runner/plan.ts";
 import { endAll } from "./test-runner/run-isolated.ts";
 import { type JobResult, runJob } from "./test-runner/run-job.ts";
+import { failedTests } from "./test-runner/summary.ts";
 
 process.chdir(projectRoot);
 const { values: options, positionals: filters } = readArguments();
@@ -29,6 +31,7 @@ const runtimes = RUNTIME_NAMES.filter((name) => wanted.length === 0 || wanted.in
 const { jobs, skips } = planJobs(options.folder, runtimes, filters);
 const durations: { name: string; seconds: number }[] = [];
 const totals = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
 const isBuilt = !jobs.some((job) => runsBuilt(job.runtime)) || build();
 const runnable = jobs.filter((job) => isBuilt || !runsBuilt(job.runtime));
 const parallel = runnable.filter((job) => !job.serial);
@@ -52,6 +55,7 @@ for (const line of skips) console.log(`skipped ${line}`);
 if (jobs.length === 0) fail(`No test file matches ${filters.join(" ")}`);
 const slowest = durations.toSorted((a, b) => b.seconds - a.seconds).slice(0, 10);
 console.log(`Slowest: ${slowest.map(({ name, seconds }) => `${name} ${seconds} s`).join(", ")}`);
+for (const failure of failures) console.log(`failed: ${failure}`);
 console.log(`${runnable.length} runs in ${Math.round((performance.now() - started) / 1000)} s`);
 console.log(
   `${totals.passed} passed, ${totals.failed} failed${totals.skipped > 0 ? `, ${totals.skipped} skipped` : ""}`,
@@ -78,6 +82,7 @@ function report(name: string, { passed, failed, skips, problems, output, duratio
     console.log(`\n--- ${name} failed ---`);
     if (failed + problems.length > 0) console.log(output.trimEnd());
     for (const problem of [...problems, ...leaks]) console.log(`${name}: ${problem}`);
+    failures.push(...[...failedTests(output), ...problems, ...leaks].map((what) => `${name}: ${what}`));
   } else if (options.verbose) {
     console.log(`${name}: ${passed} passed in ${Math.round(duration)} ms`);
   } else {

@@ -33,6 +33,11 @@ export function readSummary(output: string, ending: string): Summary {
   return { passed: passed - skips.length, failed, skips, problems };
 }
 
+/** @returns the names of the tests of which uvu printed that they failed */
+export function failedTests(output: string): string[] {
+  return [...output.matchAll(/^ +FAIL +(.*)$/gm)].map(([, name]) => `${name}`);
+}
+
 function sum(text: string, pattern: RegExp): number {
   let sum = 0;
   for (const [, count] of text.matchAll(pattern)) sum += Number(count);

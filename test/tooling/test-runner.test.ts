@@ -57,6 +57,19 @@ test("prints the reason of a skip and counts it apart", () => {
   assert.is(status, 0);
 });
 
+test("names at the end what failed, and where", () => {
+  const fails = `test("b", () => {\n  throw new Error("no");\n});\n`;
+  const { status, output } = runOn(
+    { "test/a.test.ts": `${IMPORTS}${fails}${PASSES.replace(IMPORTS, "")}`, "test/c.test.ts": `${IMPORTS}test.run();` },
+    "--runtime",
+    "bun",
+  );
+  assert.match(output, /\nfailed: \S*a\.test\.ts on bun: "b"\n/);
+  assert.match(output, /\nfailed: \S*c\.test\.ts on bun: ran no test\n/);
+  assert.match(output, /\n1 passed, 2 failed\n$/);
+  assert.is(status, 1);
+});
+
 const RUN = 'import { spawnSync } from "node:child_process";\nspawnSync';
 const WRITE = 'import { writeFileSync } from "node:fs";\nwriteFileSync';
 const SPAWN = 'import { spawn } from "node:child_process";\n';
