@@ -10,30 +10,35 @@ export class ChannelIterator<Item> implements AsyncIterableIterator<Item> {
   readonly #take: () => unknown;
   readonly #wait: () => Promise<unknown>;
   readonly #isEnd: (item: unknown) => boolean;
+  readonly #letGo: (() => void) | undefined;
   #done = false;
 
   /**
    * @param take takes the next item when it is there at once, else says `WAIT`
    * @param wait waits for the next item
    * @param isEnd tells the item that stands for the end of the stream
+   * @param letGo ends the use of the last item, before the next is asked for and when the iteration ends
    */
   constructor(
     receiving: Receiving,
     take: () => unknown,
     wait: () => Promise<unknown>,
     isEnd: (item: unknown) => boolean,
+    letGo?: () => void,
   ) {
     this.#receiving = receiving;
     this.#take = take;
     this.#wait = wait;
     this.#isEnd = isEnd;
+    this.#letGo = letGo;
   }
 
   /** An item that is there costs one promise. */
   next(): Promise<IteratorResult<Item, undefined>> {
-    if (this.#done || this.#receiving.closed) return Promise.resolve(this.#end());
     let item: unknown;
     try {
+      this.#letGo?.();
+      if (this.#done || this.#receiving.closed) return Promise.resolve(this.#end());
       item = this.#take();
     } catch (error) {
       return Promise.reject(error);
@@ -42,6 +47,7 @@ export class ChannelIterator<Item> implements AsyncIterableIterator<Item> {
   }
 
   async return(): Promise<IteratorResult<Item, undefined>> {
+    this.#letGo?.();
     return this.#end();
   }
 
@@ -50,7 +56,7 @@ export class ChannelIterator<Item> implements AsyncIterableIterator<Item> {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end();
+    await this.return();
   }
 
   async #nextLater(): Promise<IteratorResult<Item, undefined>> {

@@ -3,7 +3,7 @@
  * lifecycle, validation, queueing of callers, waiting, cancellation, codecs and iteration once for all adapters.
  *
  * 1. A link is one end: a sender calls only `tryWrite`, `flush`, `keepRest`, `retract`, `cork`, `uncork`, `tryClaim`, `commit`,
- *    `abort`; a receiver only `tryRead`, `tryPeek`, `release`, `cork`, `uncork`. Both call `ready`, `readySync`, `peer`, `stats`, `close`.
+ *    `abort`; a receiver only `tryRead`, `tryPeek`, `tryPeekNext`, `release`, `cork`, `uncork`. Both call `ready`, `readySync`, `peer`, `stats`, `close`.
  * 2. No method but `ready` and `readySync` waits.
  * 3. `tryWrite` takes a message whole or not at all, or begins it (`BEGUN`); then the link borrows the caller's bytes until `flush`
  *    returns true, or until `keepRest` has copied what is left, or `retract` took the message back. Nothing else is written meanwhile.
@@ -58,7 +58,9 @@ export interface Link {
   abort?(): void;
   /** Zero-copy receiving: the next message in place, read-only by convention, valid until `release`. */
   tryPeek?(): Uint8Array | undefined | null;
-  /** Ends the use of the peeked message, which is received with that. */
+  /** The message behind those that are peeked at, besides them; `undefined` when none is there now that can be shown together with them. */
+  tryPeekNext?(): Uint8Array | undefined;
+  /** Ends the use of the peeked messages, which are received with that. */
   release?(): void;
 
   /** Sends a copy of an open descriptor, in order with the messages, where `supports.descriptors`; false when there is no room. */

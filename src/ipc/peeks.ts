@@ -1,17 +1,20 @@
 import { IpcError } from "../errors.ts";
 import type { WaitOptions } from "../wait/wait-options.ts";
 import { checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
+import { ChannelIterator } from "./channel-iterator.ts";
 import type { Link } from "./link.ts";
 import { Pause } from "./pause.ts";
 import type { Receiving } from "./receiving.ts";
+import { BATCH_BYTES } from "./recommended.ts";
 import { type Turn, WAIT } from "./turns.ts";
 
-/** Zero-copy receiving: at most one message is peeked at, and calls that came after it wait until it is released. */
+/** Zero-copy receiving: one message is peeked at, or one batch, and calls that came after it wait until it is released. */
 export class Peeks {
   readonly #link: Link;
   readonly #receiving: Receiving;
   readonly #pause = new Pause();
-  #length: number | undefined;
+  /** What is peeked at. */
+  #peeked: readonly Uint8Array[] | undefined;
 
   constructor(link: Link, receiving: Receiving) {
     this.#link = link;
@@ -20,34 +23,63 @@ export class Peeks {
 
   async peek(options?: WaitOptions): Promise<Uint8Array | undefined> {
     if (options !== undefined) checkWaitOptions(options);
-    const message = this.#begin("peek()", options);
+    const message = this.#begin("peek()", options) ? this.#try() : WAIT;
     if (message === WAIT) return this.#receiving.turns.wait(this.#turn("peek()"), options);
-    if (this.#pause.due()) {
-      await this.#pause.take(undefined);
-      // the message is not there any more when the channel was closed meanwhile
-      this.#receiving.checkOpen("peek()");
-    }
-    return message;
+    return this.#pause.due() ? this.#afterPause("peek()", message) : message;
   }
 
   tryPeek(): Uint8Array | undefined {
-    const message = this.#begin("tryPeek()");
+    const message = this.#begin("tryPeek()") ? this.#try() : WAIT;
     return message === WAIT ? undefined : message;
   }
 
   peekSync(options: WaitOptions = {}): Uint8Array | undefined {
     checkSyncOptions(options);
-    const message = this.#begin("peekSync()");
+    const message = this.#begin("peekSync()") ? this.#try() : WAIT;
     return message === WAIT ? this.#receiving.turns.waitSync(this.#turn("peekSync()"), options.timeout) : message;
+  }
+
+  batches(max: number, options: WaitOptions): AsyncIterableIterator<Uint8Array[]> {
+    const call = "peekBatches()";
+    this.#checkSupport(call);
+    this.#receiving.checkOpen(call);
+    let given: Uint8Array[] | undefined;
+    const attempt = () => {
+      const batch = this.#tryMany(max);
+      if (batch !== WAIT) given = batch;
+      return batch;
+    };
+    const take = () => {
+      if (!this.#begin(call, options) || this.#pause.isNext) return WAIT;
+      const batch = attempt();
+      if (batch !== WAIT) this.#pause.due();
+      return batch;
+    };
+    const wait = async () => {
+      if (this.#pause.due()) await this.#afterPause(call, undefined);
+      return this.#receiving.turns.wait({ call, attempt }, options);
+    };
+    const letGo = () => {
+      const isHeld = given !== undefined && given === this.#peeked && !this.#receiving.closed;
+      given = undefined;
+      if (isHeld) this.release();
+    };
+    return new ChannelIterator<Uint8Array[]>(
+      this.#receiving,
+      take,
+      wait,
+      (batch) => (batch as Uint8Array[]).length === 0,
+      letGo,
+    );
   }
 
   release(): void {
     this.#receiving.checkOpen("release()");
-    if (this.#length === undefined) {
+    if (this.#peeked === undefined) {
       throw new TypeError(`release() on ${this.#link.address}: no message is peeked at. Call peek() first`);
     }
-    this.#receiving.count(this.#length);
-    this.#length = undefined;
+    for (const { length } of this.#peeked) this.#receiving.count(length);
+    this.#peeked = undefined;
     try {
       this.#link.release?.();
     } finally {
@@ -55,26 +87,66 @@ export class Peeks {
     }
   }
 
-  #begin(call: string, options?: WaitOptions): Uint8Array | undefined | typeof WAIT {
-    if (!this.#link.supports.zeroCopy) {
-      throw new IpcError(
-        "IPC_UNSUPPORTED",
-        `${call} on ${this.#link.address}: this kind of channel has no memory of its own to look at. Call receive()`,
-      );
-    }
+  /** @returns whether the call may look now, and does not have to wait for others */
+  #begin(call: string, options?: WaitOptions): boolean {
+    this.#checkSupport(call);
     this.#receiving.refuseWhileHeld(call);
     this.#receiving.checkOpen(call, options);
-    return this.#receiving.turns.idle ? this.#try() : WAIT;
+    return this.#receiving.turns.idle;
+  }
+
+  #checkSupport(call: string): void {
+    if (this.#link.supports.zeroCopy) return;
+    throw new IpcError(
+      "IPC_UNSUPPORTED",
+      `${call} on ${this.#link.address}: this kind of channel has no memory of its own to look at. Call receive()`,
+    );
   }
 
   #try(): Uint8Array | undefined | typeof WAIT {
+    const message = this.#look();
+    if (message !== WAIT && message !== undefined) this.#hold([message]);
+    return message;
+  }
+
+  /** At least one message and at most `max`; none at the end. */
+  #tryMany(max: number): Uint8Array[] | typeof WAIT {
+    const first = this.#look();
+    if (first === WAIT) return WAIT;
+    if (first === undefined) return [];
+    const batch = [first];
+    try {
+      let bytes = first.length;
+      while (batch.length < max && bytes < BATCH_BYTES) {
+        const message = this.#link.tryPeekNext?.();
+        if (message === undefined) break;
+        batch.push(message);
+        bytes += message.length;
+      }
+    } catch (error) {
+      this.#receiving.failNext(error);
+    }
+    this.#hold(batch);
+    return batch;
+  }
+
+  #look(): Uint8Array | undefined | typeof WAIT {
     this.#receiving.throwFailure();
     const message = this.#link.tryPeek?.();
     if (message === undefined) return WAIT;
-    if (message === null) return this.#receiving.end();
-    this.#length = message.length;
+    return message === null ? this.#receiving.end() : message;
+  }
+
+  #hold(messages: readonly Uint8Array[]): void {
+    this.#peeked = messages;
     this.#receiving.turns.hold();
-    return message;
+  }
+
+  /** The message is not there any more when the channel was closed meanwhile. */
+  async #afterPause<Seen>(call: string, seen: Seen): Promise<Seen> {
+    await this.#pause.take(undefined);
+    this.#receiving.checkOpen(call);
+    return seen;
   }
 
   #turn(call: string): Turn<Uint8Array | undefined> {

@@ -5,10 +5,8 @@ import type { Link } from "./link.ts";
 import { noDescriptors } from "./no-descriptors.ts";
 import type { Codec } from "./options.ts";
 import { Pause } from "./pause.ts";
+import { BATCH_BYTES } from "./recommended.ts";
 import { closedError, type Turn, Turns, WAIT } from "./turns.ts";
-
-/** A batch ends behind so many bytes: what is taken out of the ring next lies in the processor's cache then, and what is read of it as well. */
-const BATCH_BYTES = 1 << 16;
 
 /**
  * The receiving half of a channel: takes messages from the link, turns them into values and lets calls wait for their turn.
@@ -153,7 +151,12 @@ export class Receiving {
     this.#ended = true;
   }
 
-  /** Throws what went wrong behind the last message of a batch, which was given out first. */
+  /** What went wrong behind the last message of a batch, which is given out first. */
+  failNext(error: unknown): void {
+    this.#failure = { error };
+  }
+
+  /** Throws what was given to {@link failNext}. */
   throwFailure(): void {
     const failure = this.#failure;
     this.#failure = undefined;
@@ -210,7 +213,7 @@ export class Receiving {
       }
     } catch (error) {
       // a descriptor behind the last message: it stays where it is, so the next call meets it again
-      if (!(error instanceof IpcError && error.code === "IPC_UNSUPPORTED")) this.#failure = { error };
+      if (!(error instanceof IpcError && error.code === "IPC_UNSUPPORTED")) this.failNext(error);
     }
     return values;
   }

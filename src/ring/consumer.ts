@@ -127,6 +127,8 @@ export class RingConsumer {
   #unordered = 0;
   #newMessages = 0;
   #newBytes = 0;
+  /** What was passed since `keep` is not given back. */
+  #keeping = false;
 
   // The record looked at
   #size = NOTHING;
@@ -336,6 +338,33 @@ export class RingConsumer {
   }
 
   /**
+   * Passes the record that `tryPeek` found, as `release` does, but its bytes stay as they are until `releaseKept()`, so that several records can
+   * be read in place together. Nothing is given back meanwhile, whatever takes it: `pending` says how much that is, and a producer that needs
+   * the space waits. What is kept when this end closes, or dies, comes again to a successor.
+   *
+   * @throws {TypeError} if no record was looked at
+   * @throws {IpcError} as `flush`, which is called first
+   */
+  keep(): void {
+    if (this.#size <= NOTHING) throw new TypeError("Cannot keep: no record was looked at, tryPeek() comes first");
+    if (!this.#keeping) {
+      this.flush();
+      this.#keeping = true;
+    }
+    this.#advance(CHAIN_PEEKED);
+  }
+
+  /**
+   * Gives back all that was passed since `keep`. A record that was looked at behind it stays looked at.
+   *
+   * @throws {IpcError} as `flush`
+   */
+  releaseKept(): void {
+    this.#keeping = false;
+    this.flush();
+  }
+
+  /**
    * Forgets the parts of a message that has not come whole. The consumer does this by itself when another message begins;
    * whoever knows that the producer is dead may do it at the end. Does nothing if no message is open.
    */
@@ -348,13 +377,13 @@ export class RingConsumer {
 
   /**
    * Gives all released space back to the producer, and wakes it if it sleeps. Releasing does so by itself when
-   * `releaseBytes` are collected or nothing else is known to read.
+   * `releaseBytes` are collected or nothing else is known to read. Does nothing between `keep` and `releaseKept`.
    *
    * @throws {IpcError} `IPC_CORRUPT` if the producer's waiter word is wrong; the space is given back nevertheless
    */
   flush(): void {
     const tail = this.#tail;
-    if (tail === this.#ordered) return;
+    if (tail === this.#ordered || this.#keeping) return;
     const words = this.#words;
     this.#count(words);
     this.#ordered = tail;
@@ -551,6 +580,7 @@ export class RingConsumer {
     this.#size = NOTHING;
     const tail = (this.#tail + size) | 0;
     this.#tail = tail;
+    if (this.#keeping) return;
     if (this.#releaseBytes === 0 && STORES_IN_ORDER) this.#giveBack(tail);
     else if (tail === this.#head || ((tail - this.#released) | 0) >= this.#releaseBytes) this.flush();
   }

@@ -122,6 +122,8 @@ export class FunnelConsumer {
   #looks = 0;
   #newMessages = 0;
   #newBytes = 0;
+  /** What was passed since `keep` is not given back. */
+  #keeping = false;
   #discarded = 0;
 
   // The record looked at, in units and bytes
@@ -308,6 +310,28 @@ export class FunnelConsumer {
   }
 
   /**
+   * Passes the record that `tryPeek` found, as `release` does, but its bytes stay as they are until `releaseKept()`, so that several records can
+   * be read in place together. Nothing is given back meanwhile, whatever takes it: `pending` says how much that is, and producers that need
+   * the room wait. What is kept when this end closes, or dies, comes again to a successor.
+   *
+   * @throws {TypeError} if no record was looked at
+   */
+  keep(): void {
+    if (this.#size <= NOTHING) throw new TypeError("Cannot keep: no record was looked at, tryPeek() comes first");
+    if (!this.#keeping) {
+      this.flush();
+      this.#keeping = true;
+    }
+    this.release();
+  }
+
+  /** Gives back all that was passed since `keep`. A record that was looked at behind it stays looked at. */
+  releaseKept(): void {
+    this.#keeping = false;
+    this.flush();
+  }
+
+  /**
    * Passes over the next record, whose `claimant` is dead, unless it was committed after all.
    *
    * @returns false if there is no claim to pass over: look again
@@ -322,10 +346,10 @@ export class FunnelConsumer {
     return true;
   }
 
-  /** Gives all released room back to the producers, and wakes those that sleep. */
+  /** Gives all released room back to the producers, and wakes those that sleep. Does nothing between `keep` and `releaseKept`. */
   flush(): void {
     const end = this.#tail;
-    if (end === this.#released) return;
+    if (end === this.#released || this.#keeping) return;
     const words = this.#words;
     const mask = this.#units - 1;
     const carryWord = this.#tailWord + (FROM_INDEX_TO_CARRY >> 2);
@@ -422,6 +446,8 @@ export class FunnelConsumer {
   /** Finds and checks the next record, and passes those that were given up. `surely`: with an ordered look. */
   #look(surely = false): boolean {
     if (this.#size === CLOSED) this.#refuse();
+    // All is kept, and the words at the tail are those of the first record that is
+    if (this.#keeping && this.pending === this.#units * FUNNEL_UNIT_BYTES) return false;
     const words = this.#words;
     // Ends by itself: what was passed and is not given back yet is at most the capacity, or #sizeOf throws
     for (;;) {
@@ -472,6 +498,7 @@ export class FunnelConsumer {
   /** Moves on, and gives room back if it is time. */
   #pass(size: number): void {
     this.#tail = (this.#tail + size) | 0;
+    if (this.#keeping) return;
     if (
       this.pending >= this.#releaseBytes ||
       // nothing else is known to read

@@ -20,8 +20,10 @@ import { close, open as openFile, write } from "../../src/ffi/fd.ts";
 import { open, remove } from "../../src/ipc/adapters/ring.ts";
 import { BEGUN, FULL, type Link, TAKEN } from "../../src/ipc/link.ts";
 import type { ChannelOptions } from "../../src/ipc/options.ts";
+import { RingSender } from "../../src/ipc/ring-link/ring-sender.ts";
 import { freeArenaBytes } from "../../src/memory/region.ts";
 import { objectDirectory } from "../../src/objects/object-directory.ts";
+import { RingConsumer } from "../../src/ring/consumer.ts";
 import { deadline } from "../support/deadline.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { startPeer } from "../support/peer-process.ts";
@@ -334,6 +336,44 @@ test(
     const waiting = rejects(() => receive(receiver), "IPC_PEER_GONE", /died without closing/);
     await peer.kill();
     await waiting;
+    receiver.close();
+  }),
+);
+
+test(
+  "a sender that comes while the end of a killed one is looked for goes on with its stream",
+  deadline(20_000, async () => {
+    const where = address();
+    const receiver = await open(where, "receiver", { capacity: 4096 });
+    const peer = startPeer(currentRuntime(), "test/support/ring-peer.ts", ["send-then-hang", where.name, "0"]);
+    await peer.line("sent");
+    await peer.kill();
+    const message = new Uint8Array(10_000).fill(7);
+    const options = { address: where.text, capacity: 4096, capacityAsked: true, mode: 0o600 };
+    let successor: RingSender | undefined;
+    let looks = 0;
+    const { tryPop } = RingConsumer.prototype;
+    RingConsumer.prototype.tryPop = function (this: RingConsumer) {
+      // the first look found nothing and the sender is dead: what comes before the second one is its successor's
+      if (++looks === 2) {
+        successor = new RingSender(`${where.name}.ring`, options);
+        assert.is(successor.tryWrite(message), BEGUN);
+      }
+      return tryPop.call(this);
+    };
+    try {
+      while (successor === undefined) {
+        looks = 0;
+        assert.is(receiver.tryRead(), undefined);
+      }
+    } finally {
+      RingConsumer.prototype.tryPop = tryPop;
+    }
+    let received = receiver.tryRead();
+    for (; received === undefined; received = receiver.tryRead()) successor.flush();
+    assert.equal(received, message);
+    successor.close();
+    assert.is(await receive(receiver), null);
     receiver.close();
   }),
 );

@@ -13,6 +13,7 @@ const ring = await openedRing();
 const SCENARIOS: Record<string, RingScenario> = {
   "two messages": { messages: [8, 20] },
   "messages that are looked at in place": { messages: [8, 20], peeks: true },
+  "messages that are kept together": { messages: [1500, 1500, 8, 1500], peeks: "together" },
   "a ring that is full": { messages: [1500, 1500, 1500] },
   "indices that wrap": { messages: [1000, 2000, 1000], start: 2 ** 32 - 2048 },
   "a message in fragments": { messages: [2100] },
@@ -34,6 +35,7 @@ const SCENARIOS: Record<string, RingScenario> = {
   "a producer killed in fragments, with a successor": { messages: [2100], successor: [8], mortal: "producer" },
   "a producer killed, with a successor": { messages: [8], successor: [20], mortal: "producer" },
   "a consumer killed at any access": { messages: [8, 20], mortal: "consumer" },
+  "a consumer killed with what it keeps": { messages: [8, 8, 8], peeks: "together", mortal: "consumer" },
   "a consumer killed on a full ring": { messages: [2000, 2000, 8], mortal: "consumer" },
 };
 
@@ -130,6 +132,14 @@ const MISTAKES: Record<string, Mistake> = {
     const message = this.copier.copyOut(at, length);`,
     finds: /received|came that nobody sent/,
     scenario: { messages: [1500, 1500, 1500] },
+  },
+  "what is kept is given back at once": {
+    file: "consumer.ts",
+    from: `    this.#tail = tail;
+    if (this.#keeping) return;`,
+    to: "    this.#tail = tail;",
+    finds: /received|came that nobody sent/,
+    scenario: { messages: [1500, 1500, 8, 1500], peeks: "together" },
   },
   "the end is looked at after the index": {
     file: "consumer.ts",

@@ -27,8 +27,8 @@ export interface RingScenario {
   readonly takes?: number;
   /** The producer does not look once more while it sleeps, which it need not where the consumer gives back in order. */
   readonly sleepsAtOnce?: boolean;
-  /** The consumer peeks and releases instead of popping. */
-  readonly peeks?: boolean;
+  /** The consumer peeks and releases instead of popping; "together": it keeps what is there, two at most, and releases that together. */
+  readonly peeks?: true | "together";
 }
 
 /**
@@ -118,7 +118,7 @@ function produce(
 
 /** @returns the numbers of the messages received */
 function consume(ring: RingModule, options: RingScenario, world: World): number[] {
-  const { releaseBytes = 0, mortal, peeks = false, takes = Number.POSITIVE_INFINITY } = options;
+  const { releaseBytes = 0, mortal, peeks, takes = Number.POSITIVE_INFINITY } = options;
   const numbers: number[] = [];
   const consumer: RingConsumer = new ring.RingConsumer(
     memoryOf(world),
@@ -127,9 +127,10 @@ function consume(ring: RingModule, options: RingScenario, world: World): number[
   );
   while (numbers.length < takes) {
     world.mark(`pop ${numbers.join()} ${stateOf(consumer)}`);
-    const number = peeks ? peekNumber(consumer, world) : popNumber(consumer);
-    if (number !== undefined) {
-      if (number !== FILLER) numbers.push(number);
+    const taken =
+      peeks === "together" ? peekTogether(consumer, world) : peeks ? peekNumber(consumer, world) : popNumber(consumer);
+    if (taken.length > 0) {
+      numbers.push(...taken.filter((number) => number !== FILLER));
       continue;
     }
     if (consumer.ended) break;
@@ -166,17 +167,30 @@ export function stateOf(end: RingProducer | RingConsumer): string {
 
 const SAME_FOR_ALL = /_(looks|words|waiter|name|kept)$/;
 
-function popNumber(consumer: RingConsumer): number | undefined {
+function popNumber(consumer: RingConsumer): number[] {
   const message = consumer.tryPop();
-  return message === undefined ? undefined : numberOf(message);
+  return message === undefined ? [] : [numberOf(message)];
 }
 
-function peekNumber(consumer: RingConsumer, world: World): number | undefined {
+function peekNumber(consumer: RingConsumer, world: World): number[] {
   const at = consumer.tryPeek();
-  if (at === -1) return undefined;
+  if (at === -1) return [];
   const number = numberOf(world.bytes.slice(at, at + consumer.peekLength));
   consumer.release();
-  return number;
+  return [number];
+}
+
+/** Reads the messages when all of them are kept. */
+function peekTogether(consumer: RingConsumer, world: World): number[] {
+  const places: [at: number, end: number][] = [];
+  for (let at = consumer.tryPeek(); at !== -1; at = consumer.tryPeek()) {
+    places.push([at, at + consumer.peekLength]);
+    consumer.keep();
+    if (places.length === 2) break;
+  }
+  const numbers = places.map((place) => numberOf(world.bytes.slice(...place)));
+  if (places.length > 0) consumer.releaseKept();
+  return numbers;
 }
 
 /** What lay in the ring before. */

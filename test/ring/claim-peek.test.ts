@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { observeRing, RingConsumer, TAIL_OFFSET } from "../../src/ring/mod.ts";
 import { codeOf, makeRing, pattern, readWord, sameBytes } from "./make-ring.ts";
 
 const test = suite("ring claim and peek");
@@ -152,6 +153,69 @@ test("a peeked record stays until it is released", () => {
   assert.is(consumer.tryPeek() > at, true);
   consumer.release();
   assert.is(consumer.tryPeek(), -1);
+});
+
+test("records that are kept stay as they are together, and go back together", () => {
+  const { memory, producer, consumer, producerWakes } = makeRing();
+  for (let i = 0; i < 5; i++) producer.tryPush(pattern(100 + i, i));
+  sameBytes(consumer.tryPop(), pattern(100, 0));
+  const tail = readWord(memory, TAIL_OFFSET);
+  assert.throws(() => consumer.keep(), /Cannot keep: no record was looked at/);
+  const places: number[] = [];
+  for (let i = 1; i < 4; i++) {
+    places.push(consumer.tryPeek());
+    assert.is(consumer.peekLength, 100 + i);
+    consumer.keep();
+  }
+  assert.is(consumer.pending, 3 * 112);
+  while (producer.tryPush(pattern(8, 9)));
+  assert.is(producer.prepareWait(1), true);
+  consumer.flush();
+  consumer.tryPeek();
+  consumer.release();
+  assert.is(readWord(memory, TAIL_OFFSET), tail, "nothing is given back");
+  for (const [i, at] of places.entries()) sameBytes(consumer.bytes.slice(at, at + 101 + i), pattern(101 + i, i + 1));
+  assert.equal(producerWakes, []);
+  consumer.tryPeek();
+  consumer.releaseKept();
+  assert.equal(producerWakes, [1]);
+  assert.is(readWord(memory, TAIL_OFFSET), tail + 4 * 112);
+  assert.is(consumer.pending, 0);
+  sameBytes(consumer.tryPop(), pattern(8, 9), "what was looked at behind them");
+  assert.is(readWord(memory, TAIL_OFFSET), tail + 4 * 112 + 16, "each is given back again");
+});
+
+test("what is kept when its consumer closes or dies comes again, and counts once", () => {
+  for (const closes of [true, false]) {
+    const { memory, producer, consumer } = makeRing();
+    for (let i = 0; i < 4; i++) producer.tryPush(pattern(50, i));
+    sameBytes(consumer.tryPop(), pattern(50, 0));
+    for (let i = 0; i < 2; i++) {
+      consumer.tryPeek();
+      consumer.keep();
+    }
+    if (closes) consumer.close();
+    const successor = new RingConsumer(memory, { wake() {} });
+    for (let i = 1; i < 4; i++) sameBytes(successor.tryPop(), pattern(50, i));
+    assert.is(successor.tryPop(), undefined);
+    assert.is(observeRing(memory, memory.bytes.length).consumer.messages, 4, `closes: ${closes}`);
+  }
+});
+
+test("a whole ring can be kept", () => {
+  const { producer, consumer } = makeRing();
+  let count = 0;
+  while (producer.tryPush(pattern(120, count))) count++;
+  for (let i = 0; i < count; i++) {
+    assert.ok(consumer.tryPeek() > 0);
+    consumer.keep();
+  }
+  assert.is(consumer.tryPeek(), -1);
+  assert.is(consumer.pending, 4096);
+  assert.is(producer.tryPush(pattern(1)), false);
+  consumer.releaseKept();
+  assert.is(producer.tryPush(pattern(1)), true);
+  sameBytes(consumer.tryPop(), pattern(1));
 });
 
 test("a message in fragments is peeked record by record", () => {

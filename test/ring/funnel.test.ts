@@ -266,6 +266,35 @@ test("releases may be collected", () => {
   assert.is(funnel.consumer.pending, 0, "nothing else is there");
 });
 
+test("records that are kept stay as they are together, go back together, and come again when the consumer closes", () => {
+  const funnel = make(2);
+  const { memory, consumer } = funnel;
+  assert.throws(() => consumer.keep(), /Cannot keep: no record was looked at/);
+  let count = 0;
+  while (producer(funnel, count & 1).tryPush(pattern(100, count))) count++;
+  const places: number[] = [];
+  for (let i = 0; i < count; i++) {
+    places.push(consumer.tryPeek());
+    consumer.keep();
+  }
+  assert.is(consumer.pending, CAPACITY);
+  assert.is(consumer.tryPeek(), -1, "what is kept is not found again");
+  consumer.flush();
+  assert.is(readWord(memory, TAIL_OFFSET), 0);
+  assert.is(producer(funnel, 0).tryPush(pattern(1)), false);
+  for (const [i, at] of places.entries()) sameBytes(consumer.bytes.slice(at, at + 100), pattern(100, i));
+  consumer.releaseKept();
+  assert.is(readWord(memory, TAIL_OFFSET), UNITS);
+  for (let i = 0; i < 3; i++) assert.is(producer(funnel, 1).tryPush(pattern(10, i)), true);
+  sameBytes(consumer.tryPop(), pattern(10, 0));
+  consumer.tryPeek();
+  consumer.keep();
+  consumer.close();
+  const successor = new FunnelConsumer(memory, NOBODY);
+  for (const i of [1, 2]) sameBytes(successor.tryPop(), pattern(10, i));
+  assert.is(successor.tryPop(), undefined);
+});
+
 test("a successor of a dead consumer gets what was not released, and finishes what was", () => {
   const funnel = make(2);
   for (let i = 0; i < 10; i++) producer(funnel, 0).tryPush(pattern(10, i));

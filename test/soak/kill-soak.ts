@@ -98,6 +98,8 @@ class Round {
   #failed = false;
   /** Resolves when the consumer that was told to close is gone. */
   #closing: Promise<void> | undefined;
+  /** Those that go by themselves, each until it is gone and its end is noted. */
+  readonly #leaving = new Set<Promise<void>>();
   #producing = false;
   #emptied = false;
   readonly #alive = { producer: false, consumer: false };
@@ -163,8 +165,8 @@ class Round {
     const said = await this.#work(peer, ["closed", "IPC_PEER_GONE", "IPC_CLOSED"], task.side, () => count === LAST);
     // one that was refused closes by itself; one that met a dead consumer and a full ring is killed
     if (said === "IPC_PEER_GONE") await this.#kill(peer, task.side);
-    else if (said !== "killed") await this.#goes(peer, task.side);
-    this.#ring?.end("producer", said === "closed");
+    if (said === "IPC_PEER_GONE" || said === "killed") this.#ring?.end("producer", false);
+    else await this.#goes(peer, "producer", said === "closed");
     this.#producing = false;
   }
 
@@ -186,8 +188,8 @@ class Round {
     const peer = this.#start(task);
     if (!(await this.#isReady(peer, task))) return;
     const said = await this.#work(peer, ["ended", "gone", "full"], task.side, () => this.#over);
-    if (said !== "killed") await this.#leave(peer, said);
-    this.#ring?.end("consumer", said === "ended" || said === "gone");
+    if (said === "killed") this.#ring?.end("consumer", false);
+    else await this.#leave(peer, said);
   }
 
   /** A consumer that has met the end closes, which removes the ring, unless there is a producer again. */
@@ -196,13 +198,13 @@ class Round {
     for (let tries = 0; this.#producing && this.#over && tries < 500; tries++) await sleep(10);
     const drained = this.#ring?.head === this.#ring?.tail;
     if (said === "full" || this.#producing || !drained || (!this.#over && this.#random(2) === 0)) {
-      return this.#kill(peer, "consumer");
+      await this.#kill(peer, "consumer");
+      this.#ring?.end("consumer", said !== "full");
+      return;
     }
     // no producer gets to work meanwhile: what it would publish would be given up with the ring
-    this.#closing = (async () => {
-      peer.say("close");
-      await this.#goes(peer, "consumer");
-    })();
+    peer.say("close");
+    this.#closing = this.#goes(peer, "consumer", true);
     await this.#closing;
     this.#closing = undefined;
     if (this.#over && said === "ended") this.#emptied = true;
@@ -220,6 +222,8 @@ class Round {
     // the end is held by a process that does nothing yet, so the name leads to its ring
     const found = new Incarnation(join(this.#path, "segment"), this.#capacity);
     if (this.#ring?.inode !== found.inode) {
+      // who closed it may not be gone yet
+      await Promise.all(this.#leaving);
       this.#retire();
       this.#ring = found;
     } else {
@@ -261,11 +265,17 @@ class Round {
     this.#result.kills[role]++;
   }
 
-  async #goes(peer: PeerProcess, role: Role): Promise<void> {
-    const { status, lines } = await peer.exit();
-    this.#gone(peer, role);
-    this.#result.clean[role]++;
-    if (status !== 0) this.#result.problems.push(`A ${role} ended with status ${status}: ${lines.join("; ")}`);
+  /** It goes by itself. `clean`: it has done all that it had to do. */
+  async #goes(peer: PeerProcess, role: Role, clean: boolean): Promise<void> {
+    const going = (async () => {
+      const { status, lines } = await peer.exit();
+      this.#gone(peer, role);
+      this.#ring?.end(role, clean);
+      this.#result.clean[role]++;
+      if (status !== 0) this.#result.problems.push(`A ${role} ended with status ${status}: ${lines.join("; ")}`);
+    })();
+    this.#leaving.add(going);
+    await going.finally(() => this.#leaving.delete(going));
   }
 
   #gone(peer: PeerProcess, role: Role): void {

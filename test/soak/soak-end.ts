@@ -89,6 +89,14 @@ async function receiveAll(channel: Channel, form: ConsumerTask["form"]): Promise
     for await (const batch of channel.batches({ max: SOAK_BATCH })) {
       for (const message of batch) await write(journal, message);
     }
+  } else if (form === "peekBatches") {
+    for await (const batch of channel.peekBatches({ max: SOAK_BATCH })) {
+      for (const message of batch) {
+        if (message.length % 200 === 1) await dwell(false);
+        await write(journal, message);
+      }
+      if (batch.length % 4 === 3) await dwell(false);
+    }
   } else if (form === "receive" || form === "receiveSync") {
     for (;;) {
       const message = form === "receive" ? await channel.receive() : channel.receiveSync();

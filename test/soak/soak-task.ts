@@ -4,11 +4,12 @@ import type { SoakProfile } from "./soak-messages.ts";
 export const SEND_FORMS = ["send", "sendSync", "trySend", "sendMany", "claim", "claimSync"] as const;
 export type SendForm = (typeof SEND_FORMS)[number];
 
-/** Every way to receive. The first three write a message down before they release it. */
+/** Every way to receive. The first four write a message down before they release it. */
 export const RECEIVE_FORMS = [
   "peek",
   "peekSync",
   "tryPeek",
+  "peekBatches",
   "receive",
   "receiveSync",
   "tryReceive",
@@ -17,7 +18,7 @@ export const RECEIVE_FORMS = [
 ] as const;
 export type ReceiveForm = (typeof RECEIVE_FORMS)[number];
 
-/** The most messages that `batches()` of the soak gives at once. */
+/** The most messages that `batches()` and `peekBatches()` of the soak give at once. */
 export const SOAK_BATCH = 16;
 
 /** What an end of the soak has to do; `soak-end.ts` gets it as JSON. */

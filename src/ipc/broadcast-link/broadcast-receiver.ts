@@ -52,7 +52,7 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
     if (!this.#mayHaveEnded()) return undefined;
     const last = this.#consumer.tryPop();
     if (last !== undefined) return this.#received(last);
-    return this.#consumer.available > 0 ? undefined : this.#end();
+    return this.#tryEnd();
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
@@ -145,9 +145,12 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
   }
 
   /** Called when the sender has left and everything is read. */
-  #end(): null {
+  #tryEnd(): undefined | null {
+    const state = this.#presence.peerState();
+    // another one may have come since the look that brought us here, and may be gone again: the stream goes on with that one
+    if (state === "attached" || this.#consumer.available > 0) return undefined;
     this.#ended = true;
-    if (this.#presence.peerState() !== "dead") return null;
+    if (state !== "dead") return null;
     throw new IpcError(
       "IPC_PEER_GONE",
       `The sender of ${this.address}, process ${this.#presence.peerPid}, died without closing. All that it had sent and that was not overwritten was received`,

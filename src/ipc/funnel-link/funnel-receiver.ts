@@ -28,6 +28,8 @@ export class FunnelReceiver extends OneSidedLink implements Link {
   #wakes = 0;
   #ended = false;
   #open = true;
+  /** Several messages are peeked at. */
+  #keeping = false;
 
   constructor(name: string, options: FunnelOptions, maxMessageBytes: number) {
     super();
@@ -70,8 +72,28 @@ export class FunnelReceiver extends OneSidedLink implements Link {
     return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
   }
 
+  /** What is shown together is a quarter of the funnel at most, so that the senders go on meanwhile. */
+  tryPeekNext(): Uint8Array | undefined {
+    const consumer = this.#consumer;
+    if (!this.#keeping) {
+      consumer.keep();
+      this.#keeping = true;
+    }
+    if (consumer.pending >= this.#presence.capacity / 4) return undefined;
+    const at = consumer.tryPeek();
+    if (at === -1) return undefined;
+    const message = consumer.bytes.subarray(at, at + consumer.peekLength);
+    consumer.keep();
+    return message;
+  }
+
   release(): void {
-    this.#consumer.release();
+    if (this.#keeping) {
+      this.#keeping = false;
+      this.#consumer.releaseKept();
+    } else {
+      this.#consumer.release();
+    }
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {

@@ -10,8 +10,8 @@ export class MemoryReceiver extends MemoryEnd implements Link {
   /** The pieces so far of a message that comes in several. */
   #parts: Uint8Array[] = [];
   #length = 0;
-  /** The message that is peeked at, or was, and never released. */
-  #peeked: Uint8Array | undefined;
+  /** The messages that are peeked at. */
+  #peeked: Uint8Array[] = [];
 
   constructor(queue: MemoryQueue, address: string, maxMessageBytes: number, closed: () => void) {
     super(queue, address, "receiver", closed);
@@ -19,26 +19,30 @@ export class MemoryReceiver extends MemoryEnd implements Link {
   }
 
   override tryRead(): Uint8Array | undefined | null {
-    const message = this.tryPeek();
-    this.release();
-    return message;
+    return this.#next() ?? (this.queue.state("sender") === "closed" ? null : undefined);
   }
 
   tryPeek(): Uint8Array | undefined | null {
-    this.#peeked ??= this.#next();
-    if (this.#peeked !== undefined) return this.#peeked;
-    return this.queue.state("sender") === "closed" ? null : undefined;
+    const message = this.#peeked[0] ?? this.tryRead();
+    if (message) this.#peeked[0] = message;
+    return message;
+  }
+
+  tryPeekNext(): Uint8Array | undefined {
+    const message = this.#next();
+    if (message !== undefined) this.#peeked.push(message);
+    return message;
   }
 
   release(): void {
-    this.#peeked = undefined;
+    this.#peeked = [];
   }
 
   /** What was looked at and not received is there for the next receiver. */
   override close(): void {
-    if (this.#peeked !== undefined) this.queue.unshift([{ bytes: this.#peeked, more: false }]);
     this.queue.unshift(this.#parts.map((bytes) => ({ bytes, more: true })));
-    this.#peeked = undefined;
+    this.queue.unshift(this.#peeked.map((bytes) => ({ bytes, more: false })));
+    this.#peeked = [];
     this.#parts = [];
     super.close();
   }

@@ -29,6 +29,8 @@ export class RingReceiver extends OneSidedLink implements Link {
   #bell!: BellWaiter;
   /** The message that is peeked at, when it came in several records. */
   #assembled: Uint8Array | undefined;
+  /** Several messages are peeked at. */
+  #keeping = false;
   readonly #pace = new Pace();
   #stalls = 0;
   #wakes = 0;
@@ -62,9 +64,7 @@ export class RingReceiver extends OneSidedLink implements Link {
       this.#pace.found();
       return message;
     }
-    if (this.#mayHaveEnded())
-      return this.#consumer.tryPop() ?? (this.#consumer.available > 0 ? undefined : this.#end());
-    return undefined;
+    return this.#mayHaveEnded() ? (this.#consumer.tryPop() ?? this.#tryEnd()) : undefined;
   }
 
   tryPeek(): Uint8Array | undefined | null {
@@ -75,16 +75,38 @@ export class RingReceiver extends OneSidedLink implements Link {
     if (at === -1) {
       if (!this.#mayHaveEnded()) return undefined;
       at = this.#consumer.tryPeek();
-      if (at === -1) return this.#end();
+      if (at === -1) return this.#tryEnd();
     }
     this.#pace.found();
     if (this.#consumer.peekMore) return this.#peekAssembled();
     return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
   }
 
+  /** What is shown together is a quarter of the ring at most, so that the sender goes on meanwhile, and lies in it in one piece. */
+  tryPeekNext(): Uint8Array | undefined {
+    if (this.#assembled !== undefined) return undefined;
+    const consumer = this.#consumer;
+    if (!this.#keeping) {
+      consumer.keep();
+      this.#keeping = true;
+    }
+    if (consumer.pending >= this.#presence.capacity / 4) return undefined;
+    const at = consumer.tryPeek();
+    if (at === -1 || consumer.peekMore) return undefined;
+    const message = consumer.bytes.subarray(at, at + consumer.peekLength);
+    consumer.keep();
+    return message;
+  }
+
   release(): void {
-    if (this.#assembled === undefined) this.#consumer.release();
-    else this.#assembled = undefined;
+    if (this.#assembled !== undefined) {
+      this.#assembled = undefined;
+    } else if (this.#keeping) {
+      this.#keeping = false;
+      this.#consumer.releaseKept();
+    } else {
+      this.#consumer.release();
+    }
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
@@ -169,10 +191,12 @@ export class RingReceiver extends OneSidedLink implements Link {
   }
 
   /** Called when the sender has left and everything is read. */
-  #end(): null {
-    // it may have been replaced by a successor since the look that brought us here
+  #tryEnd(): undefined | null {
+    const state = this.#presence.peerState();
+    // another one may have come since the look that brought us here, and may be gone again: the stream goes on with that one
+    if (state === "attached" || this.#consumer.available > 0) return undefined;
     this.#ended = true;
-    if (this.#presence.peerState() !== "dead") return null;
+    if (state !== "dead") return null;
     const partial = this.#consumer.inMessage ? ", in the middle of a message" : "";
     this.#consumer.discardPartial();
     throw new IpcError(

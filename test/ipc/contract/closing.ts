@@ -8,7 +8,7 @@ import type { Sentence } from "./mod.ts";
 /** The end. */
 export function closing(sentence: Sentence): void {
   sentence(
-    69,
+    70,
     "after a clean close the receiver gets all that was sent, then the end, for ever",
     ["end", "backPressure"],
     async (context) => {
@@ -30,7 +30,7 @@ export function closing(sentence: Sentence): void {
     },
   );
 
-  sentence(70, "the end wakes every call that waits", ["end"], async (context) => {
+  sentence(71, "the end wakes every call that waits", ["end"], async (context) => {
     const { sender, receiver } = await context.pair();
     const waits = [
       receiver.receive(),
@@ -45,7 +45,7 @@ export function closing(sentence: Sentence): void {
   });
 
   sentence(
-    71,
+    72,
     "close() may be called again, also at the same time; closed is true from the first call",
     [],
     async (context) => {
@@ -61,7 +61,7 @@ export function closing(sentence: Sentence): void {
     },
   );
 
-  sentence(72, "close() hands over what waits to be sent", ["messages", "end", "backPressure"], async (context) => {
+  sentence(73, "close() hands over what waits to be sent", ["messages", "end", "backPressure"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const seeded = new SeededMessages(72, 3000);
     const sends = Array.from({ length: 50 }, (_, i) => sender.send(seeded.at(i)));
@@ -75,7 +75,7 @@ export function closing(sentence: Sentence): void {
   });
 
   sentence(
-    73,
+    74,
     "a close() whose time is over is IPC_TIMEOUT, and the channel is closed",
     ["messages", "backPressure"],
     async (context) => {
@@ -97,7 +97,7 @@ export function closing(sentence: Sentence): void {
   );
 
   sentence(
-    74,
+    75,
     "closing a receiver ends its own calls that wait with IPC_CLOSED, and its loops",
     [],
     async (context) => {
@@ -118,7 +118,7 @@ export function closing(sentence: Sentence): void {
   );
 
   sentence(
-    75,
+    76,
     "a receiver that closes wakes a sender that waits, with IPC_CLOSED",
     ["messages", "backPressure"],
     async (context) => {
@@ -133,7 +133,7 @@ export function closing(sentence: Sentence): void {
     },
   );
 
-  sentence(76, "using and await using close the channel", ["messages", "end"], async (context) => {
+  sentence(77, "using and await using close the channel", ["messages", "end"], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const seeded = new SeededMessages(76, 5000, 5000);
     let sent = 0;
@@ -157,7 +157,7 @@ export function closing(sentence: Sentence): void {
   });
 
   sentence(
-    77,
+    78,
     "abandon() ends a sender at once, and its receiver does not take what came for all",
     ["messages", "peerDeath", "backPressure"],
     async (context) => {

@@ -11,7 +11,7 @@ const dates: Codec<Date> = {
 
 /** Values instead of bytes. */
 export function codecs(sentence: Sentence): void {
-  sentence(63, "text comes out as it went in", ["messages"], async (context) => {
+  sentence(64, "text comes out as it went in", ["messages"], async (context) => {
     const { sender, receiver } = await context.pairOf<string>({ codec: "text" });
     const texts = ["plain", "žluťoučký kůň", "😀", "\ufeffmarked", "line\nline", "x".repeat(5000)];
     if (context.supports.emptyMessages) texts.push("");
@@ -23,7 +23,7 @@ export function codecs(sentence: Sentence): void {
     await failsWith("TypeError", sender.send(7 as unknown as string), /is a string, not number/);
   });
 
-  sentence(64, "JSON values come out as they went in", ["messages"], async (context) => {
+  sentence(65, "JSON values come out as they went in", ["messages"], async (context) => {
     const { sender, receiver } = await context.pairOf<unknown>({ codec: "json" });
     for (const value of [{ id: 1, tags: ["a", null] }, [], 0, null, false, "", "text"]) {
       await sender.send(value);
@@ -33,7 +33,7 @@ export function codecs(sentence: Sentence): void {
     assert.instance(await sender.send(1n).catch((error) => error), TypeError);
   });
 
-  sentence(65, "what structured clone keeps comes out as it went in", ["messages"], async (context) => {
+  sentence(66, "what structured clone keeps comes out as it went in", ["messages"], async (context) => {
     const { sender, receiver } = await context.pairOf<unknown>({ codec: "v8" });
     for (const value of [{ at: new Date(5), map: new Map([[1, new Set([2])]]) }, new Float64Array([1.5]), 12n, null]) {
       await sender.send(value);
@@ -42,7 +42,7 @@ export function codecs(sentence: Sentence): void {
     await failsWith("TypeError", sender.send(undefined), /cannot be undefined/);
   });
 
-  sentence(66, "a codec of one's own works in all forms", ["messages", "end"], async (context) => {
+  sentence(67, "a codec of one's own works in all forms", ["messages", "end"], async (context) => {
     const { sender, receiver } = await context.pairOf<Date>({ codec: dates });
     await sender.send(new Date(1));
     assert.ok(sender.trySend(new Date(2)));
@@ -57,7 +57,7 @@ export function codecs(sentence: Sentence): void {
   });
 
   sentence(
-    67,
+    68,
     "bytes that the codec cannot read are IPC_CORRUPT, and the next message comes",
     ["messages"],
     async (context) => {
@@ -78,7 +78,7 @@ export function codecs(sentence: Sentence): void {
     },
   );
 
-  sentence(68, "a codec that does not do its part is a TypeError", ["messages"], async (context) => {
+  sentence(69, "a codec that does not do its part is a TypeError", ["messages"], async (context) => {
     const wrong = { encode: (value: unknown) => value, decode: () => undefined } as unknown as Codec<unknown>;
     const { sender, receiver } = await context.pairOf<unknown>({ codec: wrong });
     await failsWith(

@@ -70,6 +70,16 @@ const RECEIVING: readonly Operation[] = [
     },
   },
   {
+    name: "peekBatches()",
+    needs: ["zeroCopy"],
+    async run(channel) {
+      const batches = channel.peekBatches({ max: 1 });
+      const message = (await batches.next()).value?.[0]?.slice();
+      await batches.return?.();
+      return message;
+    },
+  },
+  {
     name: "peekSync()",
     needs: ["zeroCopy"],
     run(channel) {
@@ -83,7 +93,7 @@ const RECEIVING: readonly Operation[] = [
 /** Every operation in every state. */
 export function lifecycle(sentence: Sentence): void {
   for (const { name, needs, run } of SENDING) {
-    sentence(78, `${name} sends while the channel is open`, ["messages", ...needs], async (context) => {
+    sentence(79, `${name} sends while the channel is open`, ["messages", ...needs], async (context) => {
       const { sender, receiver } = await context.pair();
       await run(sender);
       assert.equal(await receiver.receive(), bytes(7));
@@ -91,7 +101,7 @@ export function lifecycle(sentence: Sentence): void {
     });
 
     sentence(
-      79,
+      80,
       `${name} while closing, and after close(), is IPC_CLOSED`,
       ["messages", ...needs, "backPressure"],
       async (context) => {
@@ -108,7 +118,7 @@ export function lifecycle(sentence: Sentence): void {
       },
     );
 
-    sentence(80, `${name} to a receiver that has closed is IPC_CLOSED`, [...needs, "backPressure"], async (context) => {
+    sentence(81, `${name} to a receiver that has closed is IPC_CLOSED`, [...needs, "backPressure"], async (context) => {
       const { sender, receiver } = await context.smallPair();
       await run(sender);
       await receiver.close();
@@ -118,7 +128,7 @@ export function lifecycle(sentence: Sentence): void {
     });
 
     sentence(
-      81,
+      82,
       `${name} to a receiver that was killed fails, when there is no more room at the latest`,
       ["processes", ...needs, "backPressure"],
       async (context) => {
@@ -134,14 +144,14 @@ export function lifecycle(sentence: Sentence): void {
   }
 
   for (const { name, needs, run } of RECEIVING) {
-    sentence(78, `${name} receives while the channel is open`, ["messages", ...needs], async (context) => {
+    sentence(79, `${name} receives while the channel is open`, ["messages", ...needs], async (context) => {
       const { sender, receiver } = await context.pair();
       await sender.send(bytes(7));
       assert.equal(await run(receiver), bytes(7));
       checkQuestions(receiver);
     });
 
-    sentence(79, `${name} after close() is IPC_CLOSED`, [...needs, "backPressure"], async (context) => {
+    sentence(80, `${name} after close() is IPC_CLOSED`, [...needs, "backPressure"], async (context) => {
       const { sender, receiver } = await context.pair();
       await sender.send(bytes(7));
       await receiver.close();
@@ -150,7 +160,7 @@ export function lifecycle(sentence: Sentence): void {
     });
 
     sentence(
-      82,
+      83,
       `${name} from a sender that has closed gives what is left, then the end`,
       ["messages", "end", ...needs],
       async (context) => {
@@ -168,7 +178,7 @@ export function lifecycle(sentence: Sentence): void {
     );
 
     sentence(
-      83,
+      84,
       `${name} from a sender that was killed gives what is left, then IPC_PEER_GONE once, then the end`,
       ["processes", "peerDeath", ...needs],
       async (context) => {

@@ -32,13 +32,14 @@ const OF_A_RECEIVER: readonly ((channel: Channel) => unknown)[] = [
   (channel) => channel.peek(),
   (channel) => channel.tryPeek(),
   (channel) => channel.peekSync(),
+  (channel) => channel.peekBatches(),
   (channel) => channel.release(),
   (channel) => channel.readable,
 ];
 
 /** What is wrong in the program itself. */
 export function misuse(sentence: Sentence): void {
-  sentence(84, "what belongs to the other end is a TypeError that says how to open that", [], async (context) => {
+  sentence(85, "what belongs to the other end is a TypeError that says how to open that", [], async (context) => {
     const { sender, receiver } = await context.pair();
     for (const call of OF_A_RECEIVER) {
       await failsWith("TypeError", () => call(sender), /this is the sender of .* Open it with Channel\.receiver\(\)/);
@@ -49,7 +50,7 @@ export function misuse(sentence: Sentence): void {
   });
 
   sentence(
-    85,
+    86,
     "options that are wrong are refused before anything is done, and the channel goes on",
     ["messages"],
     async (context) => {

@@ -7,7 +7,7 @@ import type { Sentence } from "./mod.ts";
 /** Two processes. */
 export function processes(sentence: Sentence): void {
   sentence(
-    86,
+    87,
     "what another process sends arrives, whatever the forms of the calls",
     ["processes", "messages", "end"],
     async (context) => {
@@ -29,7 +29,7 @@ export function processes(sentence: Sentence): void {
   );
 
   sentence(
-    87,
+    88,
     "what this process sends arrives at another, whatever the forms of the calls",
     ["processes", "messages", "end"],
     async (context) => {
@@ -51,7 +51,7 @@ export function processes(sentence: Sentence): void {
   );
 
   sentence(
-    88,
+    89,
     "of a sender killed while it sends, a faultless beginning arrives, then IPC_PEER_GONE",
     ["processes", "messages", "peerDeath", "backPressure"],
     async (context) => {
@@ -75,7 +75,7 @@ export function processes(sentence: Sentence): void {
     },
   );
 
-  sentence(89, "a sender that is killed wakes a receiver that waits", ["processes", "peerDeath"], async (context) => {
+  sentence(90, "a sender that is killed wakes a receiver that waits", ["processes", "peerDeath"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["hang"]);
     await peer.line("open");
     const outcome = failsWith("IPC_PEER_GONE", channel.receive());
@@ -86,7 +86,7 @@ export function processes(sentence: Sentence): void {
   });
 
   sentence(
-    90,
+    91,
     "a receiver that is killed wakes a sender that waits for room",
     ["processes", "backPressure"],
     async (context) => {
@@ -104,7 +104,7 @@ export function processes(sentence: Sentence): void {
   );
 
   sentence(
-    91,
+    92,
     "a receiver that closes wakes a sender in another process that waits for room",
     ["processes", "backPressure"],
     async (context) => {
@@ -117,7 +117,7 @@ export function processes(sentence: Sentence): void {
     },
   );
 
-  sentence(92, "a process that ends without closing counts as died", ["processes", "peerDeath"], async (context) => {
+  sentence(93, "a process that ends without closing counts as died", ["processes", "peerDeath"], async (context) => {
     const { channel, peer } = await context.connectPeer("sender", ["send:3:91:100", "exit"]);
     for (let i = 0; i < 3; i++) await channel.receive();
     await failsWith("IPC_PEER_GONE", channel.receive());
@@ -126,7 +126,7 @@ export function processes(sentence: Sentence): void {
   });
 
   sentence(
-    93,
+    94,
     "peer knows the process at the other end, and that it died",
     ["processes", "peerPid"],
     async (context) => {
@@ -138,7 +138,7 @@ export function processes(sentence: Sentence): void {
     },
   );
 
-  sentence(94, "a channel that waits uses no CPU", [], async (context) => {
+  sentence(95, "a channel that waits uses no CPU", [], async (context) => {
     const { sender, receiver } = await context.smallPair();
     const waits = receiver.receive();
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -152,7 +152,7 @@ export function processes(sentence: Sentence): void {
   });
 
   sentence(
-    95,
+    96,
     "what trySend() has taken keeps its process alive until it is handed over",
     ["processes", "messages", "peerDeath"],
     async (context) => {

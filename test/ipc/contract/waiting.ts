@@ -160,6 +160,12 @@ export function waiting(sentence: Sentence): void {
     ];
     if (context.supports.zeroCopy) {
       loops.push(["peek()", () => receiver.peek().then(() => receiver.release())]);
+      const peekBatch = async () => {
+        const batches = receiver.peekBatches();
+        await batches.next();
+        await batches.return?.();
+      };
+      loops.push(["peekBatches()", peekBatch]);
       const commit = () => {
         sender.commit();
         receiver.receiveSync();

@@ -1,5 +1,5 @@
 import * as assert from "uvu/assert";
-import { isPending } from "../../support/event-loop.ts";
+import { isPending, turnEventLoop } from "../../support/event-loop.ts";
 import { failsWith } from "../../support/fails-with.ts";
 import { SeededMessages } from "../../support/seeded-messages.ts";
 import { assertMessages, bytes, LARGE, receiveAll } from "./context.ts";
@@ -168,9 +168,90 @@ export function zeroCopy(sentence: Sentence): void {
         await failsWith("IPC_UNSUPPORTED", receiver.peek(), remedy);
         await failsWith("IPC_UNSUPPORTED", () => receiver.tryPeek(), remedy);
         await failsWith("IPC_UNSUPPORTED", () => receiver.peekSync(), remedy);
+        await failsWith("IPC_UNSUPPORTED", () => receiver.peekBatches(), remedy);
       }
       await sender.send(bytes(1));
       assert.equal(await receiver.receive(), bytes(1));
+    },
+  );
+
+  sentence(
+    63,
+    "peekBatches() shows what is there in place until the next batch, release() or the end of the loop",
+    ["zeroCopy", "end"],
+    async (context) => {
+      const { sender, receiver } = await context.smallPair();
+      const { capacityBytes = 4096 } = sender.stats();
+      const long = Math.min(3 * capacityBytes, sender.maxMessageBytes);
+      const seeded = new SeededMessages(63, 300);
+      const longer = new SeededMessages(64, long, long);
+      const messages = Array.from({ length: 1000 }, (_, i) => (i % 100 === 70 ? longer.at(i) : seeded.at(i)));
+      const sending = sender.sendMany(messages).then(() => sender.close());
+      let seen = 0;
+      for await (const batch of receiver.peekBatches({ max: 7 })) {
+        assert.ok(batch.length >= 1 && batch.length <= 7, `${batch.length} messages`);
+        assert.is(receiver.stats().messages, seen);
+        // a sender that goes on does not reach what is shown
+        await turnEventLoop(1);
+        assertMessages(
+          batch.map((message) => message.slice()),
+          messages.slice(seen, seen + batch.length),
+        );
+        seen += batch.length;
+      }
+      assert.is(seen, messages.length);
+      assert.is(receiver.stats().messages, seen);
+      assert.ok(receiver.ended);
+      await sending;
+    },
+  );
+
+  sentence(
+    63,
+    "a batch that is peeked at makes others wait, and is received when the loop is left",
+    ["zeroCopy"],
+    async (context) => {
+      const { sender, receiver } = await context.pair();
+      const [first, second] = [receiver.peekBatches({ max: 2 }), receiver.peekBatches({ max: 2 })];
+      const early = first.next();
+      assert.ok(await isPending(early));
+      await sender.sendMany([1, 2, 3, 4, 5, 6, 7, 8].map((i) => bytes(i)));
+      const taken: Uint8Array[] = ((await early).value ?? []).map((message: Uint8Array) => message.slice());
+      assert.ok(taken.length >= 1 && taken.length <= 2, `${taken.length} messages`);
+      const received = receiver.receive();
+      assert.ok(await isPending(received));
+      await failsWith("TypeError", second.next(), /Call release\(\) first/);
+      await failsWith("TypeError", () => receiver.tryReceive(), /Call release\(\) first/);
+      await first.return?.();
+      taken.push((await received) as Uint8Array);
+      for await (const batch of receiver.peekBatches({ max: 2 })) {
+        taken.push(...batch.map((message) => message.slice()));
+        receiver.release();
+        taken.push((await receiver.receive()) as Uint8Array);
+        await failsWith("TypeError", () => receiver.release(), /no message is peeked at/);
+        break;
+      }
+      taken.push(await receiver.peek().then((message) => message?.slice() as Uint8Array));
+      // another one's peek is not released by an iterator that is done with its own
+      await first.return?.();
+      await second.return?.();
+      receiver.release();
+      assertMessages(
+        taken,
+        taken.map((_, i) => bytes(i + 1)),
+      );
+      assert.is(receiver.stats().messages, taken.length);
+      assert.ok(taken.length >= 5);
+      for (let i = taken.length; i < 8; i++) assert.equal(await receiver.receive(), bytes(i + 1));
+
+      const late = receiver.peekBatches({ timeout: 5 });
+      await failsWith("IPC_TIMEOUT", late.next(), /^peekBatches\(\) on /);
+      await failsWith("RangeError", () => receiver.peekBatches({ max: 0 }), /peekBatches\(\) got max 0/);
+      const ending = receiver.peekBatches();
+      const end = ending.next();
+      await receiver.close();
+      assert.equal(await end, { done: true, value: undefined });
+      await failsWith("IPC_CLOSED", () => receiver.peekBatches());
     },
   );
 }
