@@ -241,6 +241,7 @@ test("5. errno belongs to the thread", async () => {
     worker.on("message", resolve);
     worker.on("error", reject);
   });
+  const ended = new Promise((resolve) => worker.on("exit", resolve));
   worker.postMessage(words);
   Atomics.wait(words, 0, 0, 20_000);
   assert.is(Atomics.load(words, 0), 1, "the worker runs");
@@ -251,7 +252,7 @@ test("5. errno belongs to the thread", async () => {
   }
   Atomics.store(words, 1, 1);
   assert.is(await wrong, 0, "wrong errnos in the worker");
-  await worker.terminate();
+  await ended;
 });
 
 test("6. address is that of the view's first byte, in any kind of buffer", () => {
