@@ -76,6 +76,7 @@ function oneWayEntries(): Entry[] {
       ["tryPush/popInto, batched", "push", BATCH, C_BATCHED, 2],
       ["trySend/tryReceive", "channel-try", 0, C_EACH, 4],
       ["sendMany/batches()", "channel-many", 0, C_BATCHED, 4],
+      ["sendMany/peekBatches()", "channel-peek-many", 0, C_BATCHED, 4],
       ["send/for await", "channel-await", 0, C_EACH, 4],
     ];
     for (const [name, way, batchBytes, base, slower] of ways)
@@ -185,7 +186,7 @@ function workFor(kind: Row["kind"], { way, base, slower }: Entry, size: number):
     kind === "round trip" ? (base === C_SPIN ? 200_000 : 20_000) : Math.min(2_000_000, Math.ceil(2 ** 30 / size));
   const count = Math.max(50, Math.ceil(full / slower));
   // engines compile while the clock does not run: they need some million small messages for that, on two cores that both spin
-  const warmUp = kind === "round trip" ? count : Math.max(2 * count, Math.min(200_000, 2 ** 33 / size));
+  const warmUp = kind === "round trip" ? count : Math.max(2 * count, Math.min(12_000_000 / slower, 2 ** 34 / size));
   return {
     target,
     back,

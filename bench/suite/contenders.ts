@@ -46,6 +46,14 @@ export function throughputContenders(
   return [
     { ...ring, name: BASE, runtime: "bun", way: "channel-await", each: 150, perKiB: 400 },
     { ...ring, name: "ring, sendMany / batches", runtime: "bun", way: "channel-many", each: 130, perKiB: 400 },
+    {
+      ...ring,
+      name: "ring, sendMany / peekBatches",
+      runtime: "bun",
+      way: "channel-peek-many",
+      each: 130,
+      perKiB: 100,
+    },
     { ...ring, name: "ring, trySend / tryReceive", runtime: "bun", way: "channel-try", each: 300, perKiB: 200 },
     { ...ring, name: "ring, claim / peek", runtime: "bun", way: "channel-claim", each: 300, perKiB: 60 },
     { ...ring, name: `Node: ${BASE}`, runtime: "node26", way: "channel-await", each: 500, perKiB: 600 },

@@ -5,7 +5,7 @@ import { now, stamp, verify } from "../numbered.ts";
 import { CAPACITY } from "./channel-try.ts";
 
 /** Messages that are handed over in one call, at most. */
-const MOST = 256;
+export const MOST = 256;
 /** And their bytes: what does not fit in the cache of a processor is not slow because of the channel. */
 const MOST_BYTES = 1 << 18;
 
@@ -22,11 +22,19 @@ export async function send({ target, size, warmUp, count, capacity = CAPACITY }:
   await channel.close();
 }
 
-export async function receive({ target, size, warmUp, count, capacity = CAPACITY }: Job): Promise<number> {
+export async function receive(job: Job): Promise<number> {
+  return receiveBatches(job, (channel) => channel.batches({ max: MOST }));
+}
+
+/** @param batchesOf how the channel gives its messages */
+export async function receiveBatches(
+  { target, size, warmUp, count, capacity = CAPACITY }: Job,
+  batchesOf: (channel: Channel) => AsyncIterable<Uint8Array[]>,
+): Promise<number> {
   const channel = await Channel.receiver(target, { capacity });
   let received = 0;
   let start = now();
-  for await (const batch of channel.batches({ max: MOST })) {
+  for await (const batch of batchesOf(channel)) {
     for (const message of batch) {
       verify(message, 0, message.length, size, ++received);
       if (received === warmUp) start = now();
