@@ -86,7 +86,33 @@ test10("an error behind messages of a batch is kept for the next call, whichever
     assert.equal((await receiver.batches().next()).value, [bytes(1)]);
     await failsWith("IPC_PEER_GONE", call);
     assert.equal(await receiver.receive(), bytes(2));
+    link.toRead.push(bytes(3), GONE, bytes(4));
+    for await (const batch of receiver.peekBatches()) {
+      assert.equal(batch, [bytes(3)]);
+      break;
+    }
+    await failsWith("IPC_PEER_GONE", call);
+    assert.equal(await receiver.receive(), bytes(4));
   }
+});
+
+test10("a batch that is peeked at is released once, by whatever ends its use", async () => {
+  const { link, receiver } = open();
+  link.toRead.push(bytes(1), bytes(2), bytes(3), bytes(4), bytes(5), bytes(6));
+  const batches = receiver.peekBatches({ max: 2 });
+  assert.equal(await batches.next(), { done: false, value: [bytes(1), bytes(2)] });
+  assert.equal(link.calls, []);
+  assert.equal(await batches.next(), { done: false, value: [bytes(3), bytes(4)] });
+  assert.equal(link.calls, ["release"]);
+  receiver.release();
+  await batches.return?.();
+  await batches.return?.();
+  assert.equal(link.calls, ["release", "release"]);
+  const left = receiver.peekBatches();
+  assert.equal(await left.next(), { done: false, value: [bytes(5), bytes(6)] });
+  await receiver.close();
+  assert.equal(await left.next(), { done: true, value: undefined });
+  assert.equal(link.calls, ["release", "release", "close"]);
 });
 
 test10("no ready() is pending while the thread blocks, and it is pending again afterwards", async () => {

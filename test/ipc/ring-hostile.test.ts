@@ -85,10 +85,18 @@ async function useRing(round: number): Promise<void> {
         assert.ok(look.length <= MAX_MESSAGE_BYTES);
         await note("release", () => receiver.release());
       }
+      if (i % 4 === 0) await note("peekBatches", () => seeBatch(receiver, timeout));
     }
   }
   if (sender !== undefined) await note("close", () => sender.close({ timeout: 5 }));
   if (receiver !== undefined) await note("close", () => receiver.close());
+}
+
+async function seeBatch(receiver: Channel, timeout: number): Promise<void> {
+  for await (const batch of receiver.peekBatches({ timeout, max: 4 })) {
+    for (const { length } of batch) assert.ok(length <= MAX_MESSAGE_BYTES);
+    return;
+  }
 }
 
 /** Does something, and makes sure that an error is one that may come. */

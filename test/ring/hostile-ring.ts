@@ -240,6 +240,19 @@ export class HostileRing {
         consumer.release();
         break;
       }
+      case "keep": {
+        const at = consumer.tryPeek();
+        if (at === -1) break;
+        this.#inside(at, consumer.peekLength);
+        if (!consumer.peekMore && consumer.peekFirst) this.#compare(consumer.bytes.slice(at, at + consumer.peekLength));
+        else this.#expected = undefined;
+        consumer.keep();
+        if (consumer.pending > CAPACITY) throw new Error(`pending is ${consumer.pending}`);
+        break;
+      }
+      case "release kept":
+        consumer.releaseKept();
+        break;
       case "consumer flush":
         consumer.flush();
         break;
@@ -346,6 +359,8 @@ const CONSUMER_CALLS = [
   "popInto",
   "peek",
   "peek",
+  "keep",
+  "release kept",
   "consumer flush",
   "consumer wait",
 ].concat(["consumer looks", "discard", "consumer again", "observe"]);

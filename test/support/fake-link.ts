@@ -22,7 +22,7 @@ export class FakeLink implements Link {
     peerDeath: true,
     exclusiveSender: true,
     exclusiveReceiver: true,
-    zeroCopy: false,
+    zeroCopy: true,
     processes: false,
     senderFirst: true,
     receiverFirst: true,
@@ -105,6 +105,18 @@ export class FakeLink implements Link {
     if (next !== null) this.toRead.shift();
     if (next instanceof Error) throw next;
     return next;
+  }
+
+  tryPeek(): Uint8Array | undefined | null {
+    return this.tryRead();
+  }
+
+  tryPeekNext(): Uint8Array | undefined {
+    return this.tryRead() ?? undefined;
+  }
+
+  release(): void {
+    this.calls.push("release");
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
