@@ -12,7 +12,7 @@ test(
   "throughput measures ours, what people use and C, and each message arrives",
   deadline(60_000, async () => {
     const only = [
-      "ring, sendMany",
+      "ring, sendMany / batches",
       "ring, claim",
       "pipe, send",
       "Bun unix",
