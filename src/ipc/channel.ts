@@ -468,8 +468,8 @@ export class Channel<Value = Uint8Array<ArrayBuffer>> implements AsyncIterable<V
 
   /**
    * As `batches()`, and each message is shown where it lies, as `peek()` does, so that large messages are not copied once more. A batch is
-   * received when the next one is asked for, when the loop is left, or with `release()`; its views are valid until then. Calls that come
-   * meanwhile wait, so a `receive()` inside the loop needs a `release()` before. The codec has no part in it.
+   * received when the next one is asked for, when the loop is left, or with `release()`; its views are valid until then. Other calls to
+   * receive are a `TypeError` meanwhile: a `receive()` inside the loop needs a `release()` before. The codec has no part in it.
    *
    * A batch takes a quarter of the ring at most, so that the sender goes on while it is used; a message longer than that comes alone.
    *

@@ -8,7 +8,7 @@ import type { Receiving } from "./receiving.ts";
 import { BATCH_BYTES } from "./recommended.ts";
 import { type Turn, WAIT } from "./turns.ts";
 
-/** Zero-copy receiving: one message is peeked at, or one batch, and calls that came after it wait until it is released. */
+/** Zero-copy receiving: one message is peeked at, or one batch. Calls that come behind a message wait until it is released, and are refused behind a batch. */
 export class Peeks {
   readonly #link: Link;
   readonly #receiving: Receiving;
@@ -105,7 +105,10 @@ export class Peeks {
 
   #try(): Uint8Array | undefined | typeof WAIT {
     const message = this.#look();
-    if (message !== WAIT && message !== undefined) this.#hold([message]);
+    if (message !== WAIT && message !== undefined) {
+      this.#peeked = [message];
+      this.#receiving.turns.hold();
+    }
     return message;
   }
 
@@ -126,7 +129,9 @@ export class Peeks {
     } catch (error) {
       this.#receiving.failNext(error);
     }
-    this.#hold(batch);
+    this.#peeked = batch;
+    // a loop over batches would wait for itself
+    this.#receiving.turns.hold("a batch is peeked at, up to the next one. Call release() first");
     return batch;
   }
 
@@ -135,11 +140,6 @@ export class Peeks {
     const message = this.#link.tryPeek?.();
     if (message === undefined) return WAIT;
     return message === null ? this.#receiving.end() : message;
-  }
-
-  #hold(messages: readonly Uint8Array[]): void {
-    this.#peeked = messages;
-    this.#receiving.turns.hold();
   }
 
   /** The message is not there any more when the channel was closed meanwhile. */

@@ -44,6 +44,7 @@ export class Turns {
   readonly #direction: Direction;
   readonly #queue = new Set<Entry>();
   #held = false;
+  #refusal: string | undefined;
   #watching = false;
   #waiting: AbortController | undefined;
 
@@ -66,18 +67,22 @@ export class Turns {
     return this.#held;
   }
 
-  hold(): void {
+  /** @param refusal for what would be waited for in vain: calls that come meanwhile fail with it, instead of waiting for the end of the hold */
+  hold(refusal?: string): void {
     this.#held = true;
+    this.#refusal = refusal;
   }
 
   /** Ends the hold and lets the next call go on. */
   letGo(): void {
     this.#held = false;
+    this.#refusal = undefined;
     this.#goOn();
   }
 
   /** Puts a call at the end of the queue. */
   wait<Result>(turn: Turn<Result>, options: WaitOptions = {}): Promise<Result> {
+    if (this.#refusal !== undefined) return Promise.reject(new TypeError(`${this.#describe(turn)}: ${this.#refusal}`));
     const { promise, resolve, reject } = withResolvers<Result>();
     const entry: Entry = { turn, resolve: resolve as Entry["resolve"], reject, forget: ignore };
     this.#queue.add(entry);
