@@ -171,7 +171,7 @@ export class Presence {
 
   /** From now on the object goes with the process, when nobody else is there. Called when the end is taken. */
   own(): void {
-    this.#ownership = own("ring", this.#path, () => this.leaveAtExit());
+    this.#ownership = own("ring", this.#path, () => this.leaveAtExit(), this.side === "receiver");
   }
 
   /** Runs `body` while nobody attaches, detaches or removes, and gives what that gives. */

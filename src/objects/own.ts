@@ -18,6 +18,7 @@ export interface Ownership {
 
 interface OwnedObject extends ObjectRecord {
   readonly remove: () => void;
+  readonly last: boolean;
 }
 
 const owned = new Map<number, OwnedObject>();
@@ -36,10 +37,11 @@ let journal: Journal | undefined;
  * @param kind which family it belongs to
  * @param name what finds it again: the id in decimal for System V objects, the name with its slash for POSIX ones, else the absolute path
  * @param remove removes the object, if it is still the one that was made; it must not throw when the object is gone
+ * @param last at the end of the process it comes behind the others, as a receiver that takes what this process's own sender leaves
  */
-export function own(kind: ObjectKind, name: string, remove: () => void): Ownership {
+export function own(kind: ObjectKind, name: string, remove: () => void, last = false): Ownership {
   const number = ++lastNumber;
-  const object = { kind, name, identity: objectIdentity(kind, name) ?? "", remove };
+  const object = { kind, name, identity: objectIdentity(kind, name) ?? "", remove, last };
   owned.set(number, object);
   hooks ??= new ExitHooks(removeOwned);
   journalled((open) => open.add(number, object));
@@ -57,10 +59,11 @@ function release(number: number): void {
   closeJournal(false);
 }
 
-/** At the end of this thread: the last made goes first. */
+/** At the end of this thread: the last made goes first, but for those that come last. */
 function removeOwned(): void {
   let failed = false;
-  for (const [number, { remove }] of [...owned].reverse()) {
+  const inOrder = [...owned].reverse().sort(([, a], [, b]) => Number(a.last) - Number(b.last));
+  for (const [number, { remove }] of inOrder) {
     owned.delete(number);
     try {
       remove();

@@ -10,6 +10,7 @@ import { deadline } from "../support/deadline.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { type PeerProcess, startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
+import { uniqueKey } from "../support/unique-key.ts";
 import { uniqueName } from "../support/unique-name.ts";
 
 const LIMIT = 60_000;
@@ -76,6 +77,26 @@ for (const ending of ENDINGS) {
       for (const one of all) {
         objects.remove(one);
         assert.equal(there([one]), [], one.kind);
+      }
+    }),
+  );
+}
+
+for (const scheme of ["ring", "funnel", "broadcast", "sysv", "mq"]) {
+  test(
+    `a channel of which a process held both ends goes with it, and what nobody has received: ${scheme}`,
+    deadline(LIMIT, async () => {
+      for (const ending of ENDINGS) {
+        const name = uniqueName("both");
+        const key = uniqueKey();
+        const address = `${scheme}:${scheme === "sysv" ? `0x${key.toString(16)}` : scheme === "mq" ? `/${name}` : name}`;
+        const peer = startPeer(currentRuntime(), "test/ipc/peers/both-ends.ts", [
+          address,
+          isSignal(ending) ? "stay" : ending,
+        ]);
+        await end(peer, ending);
+        const left = objects.list().filter((object) => object.name?.includes(name) || object.key === key);
+        assert.equal(left, [], `${address}, ${ending}`);
       }
     }),
   );

@@ -92,7 +92,7 @@ function attachOpened<Presence extends FunnelPresence>(
     }
     const presence = open({ address: options.address, region, path, segment });
     unlock(segment, SETUP_BYTE, 1);
-    presence.own();
+    presence.own(side);
     return presence;
   } catch (error) {
     region?.close();

@@ -9,6 +9,7 @@ import { FUNNEL_DEATHS_OFFSET, FUNNEL_PRESENT_OFFSET, KIND_FUNNEL } from "../../
 import { capacityOfSize } from "../../ring/header-bytes.ts";
 import { SEGMENT_LIVE, SEGMENT_STATE_OFFSET, SEGMENT_SUPERSEDED } from "../../ring/layout.ts";
 import type { RingMemory } from "../../ring/ring-memory.ts";
+import type { Side } from "../link.ts";
 import { removeObject, SETUP_BYTE } from "../presence-object.ts";
 import { FIRST_SLOT_BYTE } from "./funnel-shape.ts";
 
@@ -65,9 +66,9 @@ export abstract class FunnelPresence {
     return { words, bytes, offset, capacity: this.capacity, headerBytes, name: this.#address, copier: nativeCopier() };
   }
 
-  /** From now on the object goes with the process, when nobody else is there. Called when the end is taken. */
-  own(): void {
-    this.#ownership = own("ring", this.path, () => this.abandon());
+  /** From now on the object goes with the process, when nobody else is there. Called when that end is taken. */
+  own(side: Side): void {
+    this.#ownership = own("ring", this.path, () => this.abandon(), side === "receiver");
   }
 
   /** Leaves cleanly. */

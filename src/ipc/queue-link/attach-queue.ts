@@ -183,7 +183,7 @@ export function detachQueue({ queue, presence, ownership }: AttachedQueue<Kernel
   }
 }
 
-/** Leaves a queue as a process does that dies. One that this end made goes with its messages when nobody has come to it. */
+/** Leaves a queue as a process does that dies. One that this end made goes with its messages when nobody has come to it, or only this process had. */
 export function abandonQueue({ queue, presence, ownership }: AttachedQueue<KernelQueue>): void {
   const made = presence.ownerWord(MADE_WORD) === queue.mark;
   try {
@@ -191,7 +191,11 @@ export function abandonQueue({ queue, presence, ownership }: AttachedQueue<Kerne
       () => {
         if (made) queue.remove();
       },
-      (peer) => peer === "closed" || (queue.count() ?? 0) === 0,
+      (peer) =>
+        peer === "closed" ||
+        (queue.count() ?? 0) === 0 ||
+        // the sender was this process's own, and has left just before: see `last` in own.ts
+        (presence.side === "receiver" && peer === "dead" && presence.peerPid === getpid()),
     );
   } finally {
     queue.release();
