@@ -218,6 +218,11 @@ export class RingConsumer {
     return (this.#tail - this.#released) >>> 0;
   }
 
+  /** Whether what was passed since `keep` waits for `releaseKept`. */
+  get keeping(): boolean {
+    return this.#keeping;
+  }
+
   /** Payload bytes of the record that `tryPeek` found; valid until `release`. */
   get peekLength(): number {
     return this.#length;

@@ -206,6 +206,11 @@ export class FunnelConsumer {
     return ((this.#tail - this.#released) >>> 0) * FUNNEL_UNIT_BYTES;
   }
 
+  /** Whether what was passed since `keep` waits for `releaseKept`. */
+  get keeping(): boolean {
+    return this.#keeping;
+  }
+
   /** Payload bytes of the record that `tryPeek` found; valid until `release`. */
   get peekLength(): number {
     return this.#length;

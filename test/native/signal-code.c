@@ -203,7 +203,7 @@ int main(int argc, char **argv) {
   pthread_t thread;
   CHECK(pthread_create(&thread, NULL, countUp, NULL) == 0);
   struct pollfd readable = {.fd = ends[0], .events = POLLIN};
-  for (int value = 0; value < 1000; value++) {
+  for (int value = 0; value < 2000; value++) {
     CHECK(pthread_sigqueue(thread, signal, (union sigval){.sival_int = value}) == 0);
     /* without spinning, which would keep a busy processor from the thread */
     CHECK(poll(&readable, 1, -1) == 1 && read(ends[0], &info, 128) == 128);

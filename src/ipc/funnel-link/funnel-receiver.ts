@@ -4,6 +4,7 @@ import { FunnelConsumer } from "../../ring/funnel-consumer.ts";
 import { Pace } from "../../wait/pace.ts";
 import type { Direction, Link, LinkStats, Peer } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
+import { peekNext, releasePeeked } from "../peek-together.ts";
 import { BellWaiter } from "../ring-link/bell-waiter.ts";
 import { attachFunnel, type FunnelOptions } from "./attach-funnel.ts";
 import { ReceivingPresence } from "./receiving-presence.ts";
@@ -28,8 +29,6 @@ export class FunnelReceiver extends OneSidedLink implements Link {
   #wakes = 0;
   #ended = false;
   #open = true;
-  /** Several messages are peeked at. */
-  #keeping = false;
 
   constructor(name: string, options: FunnelOptions, maxMessageBytes: number) {
     super();
@@ -72,28 +71,12 @@ export class FunnelReceiver extends OneSidedLink implements Link {
     return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
   }
 
-  /** What is shown together is a quarter of the funnel at most, so that the senders go on meanwhile. */
   tryPeekNext(): Uint8Array | undefined {
-    const consumer = this.#consumer;
-    if (!this.#keeping) {
-      consumer.keep();
-      this.#keeping = true;
-    }
-    if (consumer.pending >= this.#presence.capacity / 4) return undefined;
-    const at = consumer.tryPeek();
-    if (at === -1) return undefined;
-    const message = consumer.bytes.subarray(at, at + consumer.peekLength);
-    consumer.keep();
-    return message;
+    return peekNext(this.#consumer, this.#presence.capacity);
   }
 
   release(): void {
-    if (this.#keeping) {
-      this.#keeping = false;
-      this.#consumer.releaseKept();
-    } else {
-      this.#consumer.release();
-    }
+    releasePeeked(this.#consumer);
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {

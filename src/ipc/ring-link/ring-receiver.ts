@@ -8,6 +8,7 @@ import { Pace } from "../../wait/pace.ts";
 import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import type { Direction, Link, LinkStats, Peer, Supports } from "../link.ts";
 import { OneSidedLink } from "../one-sided-link.ts";
+import { peekNext, releasePeeked } from "../peek-together.ts";
 import type { Presence } from "../presence.ts";
 import { BellWaiter } from "./bell-waiter.ts";
 import { ringMemory } from "./ring-memory.ts";
@@ -29,8 +30,6 @@ export class RingReceiver extends OneSidedLink implements Link {
   #bell!: BellWaiter;
   /** The message that is peeked at, when it came in several records. */
   #assembled: Uint8Array | undefined;
-  /** Several messages are peeked at. */
-  #keeping = false;
   readonly #pace = new Pace();
   #stalls = 0;
   #wakes = 0;
@@ -82,31 +81,13 @@ export class RingReceiver extends OneSidedLink implements Link {
     return this.#consumer.bytes.subarray(at, at + this.#consumer.peekLength);
   }
 
-  /** What is shown together is a quarter of the ring at most, so that the sender goes on meanwhile, and lies in it in one piece. */
   tryPeekNext(): Uint8Array | undefined {
-    if (this.#assembled !== undefined) return undefined;
-    const consumer = this.#consumer;
-    if (!this.#keeping) {
-      consumer.keep();
-      this.#keeping = true;
-    }
-    if (consumer.pending >= this.#presence.capacity / 4) return undefined;
-    const at = consumer.tryPeek();
-    if (at === -1 || consumer.peekMore) return undefined;
-    const message = consumer.bytes.subarray(at, at + consumer.peekLength);
-    consumer.keep();
-    return message;
+    return this.#assembled === undefined ? peekNext(this.#consumer, this.#presence.capacity) : undefined;
   }
 
   release(): void {
-    if (this.#assembled !== undefined) {
-      this.#assembled = undefined;
-    } else if (this.#keeping) {
-      this.#keeping = false;
-      this.#consumer.releaseKept();
-    } else {
-      this.#consumer.release();
-    }
+    if (this.#assembled === undefined) releasePeeked(this.#consumer);
+    else this.#assembled = undefined;
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
