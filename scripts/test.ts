@@ -32,7 +32,9 @@ const { jobs, skips } = planJobs(options.folder, runtimes, filters);
 const durations: { name: string; seconds: number }[] = [];
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const failures: string[] = [];
-const isBuilt = !jobs.some((job) => runsBuilt(job.runtime)) || build();
+// A test of the project may start any other runtime, whichever it runs on itself
+const needsBuild = jobs.some((job) => runsBuilt(job.runtime) || options.folder === "test");
+const isBuilt = !needsBuild || build();
 const runnable = jobs.filter((job) => isBuilt || !runsBuilt(job.runtime));
 const parallel = runnable.filter((job) => !job.serial);
 const serial = runnable.filter((job) => job.serial);

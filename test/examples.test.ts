@@ -1,4 +1,4 @@
-// runtimes: bun - it starts the other runtimes itself; scripts/check-examples.ts runs the examples on Bun, and Node 20 runs no TypeScript
+// runtimes: bun - it starts the other runtimes itself; scripts/check-examples.ts runs the examples on Bun
 // timeout: 300s
 // serial
 import { relative } from "node:path";
@@ -9,8 +9,8 @@ import { exampleFiles } from "../scripts/example-files.ts";
 import { projectRoot } from "./support/project-root.ts";
 import type { RuntimeName } from "./support/runtimes.ts";
 
-/** With the source as it is, as a reader would. */
-const RUNTIMES: readonly RuntimeName[] = ["node26-ffi", "deno"];
+/** With the source as it is, as a reader would; Node 20, which runs no TypeScript, with what was built of it. */
+const RUNTIMES: readonly RuntimeName[] = ["node20", "node26-ffi", "deno"];
 
 // Serial, because System V keys belong to the whole system: the same example on two runtimes would meet itself in one queue. The examples
 // of one runtime have nothing in common, so two of them run at a time.

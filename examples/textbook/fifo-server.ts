@@ -38,18 +38,24 @@ async function serve() {
     const { replyTo, text } = request as Request;
     if (replyTo === undefined) break;
     log.debug(`asked "${text}" by ${replyTo}`);
-    try {
-      await using reply = await Channel.sender(`fifo:${replyTo}`, { codec: "text", wait: false });
-      await reply.send(text.toUpperCase());
-      log.info(`replied to "${text}"`);
-    } catch (error) {
-      if (!(error instanceof SystemError && error.code === "ENXIO")) throw error;
-      log.warn(`nobody waits for the reply to "${text}"`);
-      rmSync(replyTo, { force: true }); // it could not do so itself
-    }
+    if (await reply(replyTo, text.toUpperCase())) log.info(`replied to "${text}"`);
+    else log.warn(`nobody waits for the reply to "${text}"`);
   }
   log.info("ended");
   process.disconnect?.();
+}
+
+/** Whether somebody was there to read it. */
+async function reply(replyTo: string, text: string): Promise<boolean> {
+  try {
+    await using replies = await Channel.sender(`fifo:${replyTo}`, { codec: "text", wait: false });
+    await replies.send(text);
+    return true;
+  } catch (error) {
+    if (!(error instanceof SystemError && error.code === "ENXIO")) throw error;
+    rmSync(replyTo, { force: true }); // the client, which is gone, could not do so itself
+    return false;
+  }
 }
 
 async function ask() {

@@ -67,7 +67,9 @@ async function startPool(): Promise<void> {
 }
 
 function startThread(sharedName: string) {
-  const thread = new Worker(new URL("./thread-pool-worker.ts", import.meta.url), { workerData: { name: sharedName } });
+  const isBuilt = import.meta.url.endsWith(".js"); // for Node 20
+  const url = new URL(isBuilt ? "./thread-pool-worker.js" : "./thread-pool-worker.ts", import.meta.url);
+  const thread = new Worker(url, { workerData: { name: sharedName } });
   return { count: once(thread, "message"), ended: once(thread, "exit") };
 }
 

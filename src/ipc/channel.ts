@@ -575,9 +575,11 @@ export function createChannel<Value = Uint8Array<ArrayBuffer>>(
   return new Channel<Value>(link, codec, Math.min(link.maxMessageBytes, maxMessageBytes));
 }
 
+const BATCH_OPTIONS = ["max"];
+
 /** The most messages in a batch, when the options are right. */
 function batchSize(call: string, options: BatchOptions): number {
-  checkWaitOptions(options);
+  checkWaitOptions(options, BATCH_OPTIONS);
   const { max = DEFAULT_BATCH_MESSAGES } = options;
   if (Number.isInteger(max) && max >= 1) return max;
   throw new RangeError(`${call} got max ${max}, but it must be a whole number from 1`);

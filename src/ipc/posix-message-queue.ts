@@ -185,7 +185,7 @@ export class PosixMessageQueue implements Disposable {
    */
   async send(message: Bytes, options: PosixSendOptions = {}): Promise<void> {
     const attempt = this.#sendAttempt("send()", message, options);
-    checkWaitOptions(options);
+    checkWaitOptions(options, SEND_OPTIONS);
     this.#refuseAborted("send()", options);
     if (this.#sending.idle && attempt() !== WAIT) return;
     await this.#sending.wait({ call: "send()", attempt }, options);
@@ -200,7 +200,7 @@ export class PosixMessageQueue implements Disposable {
   /** As `send()`, blocking the thread. */
   sendSync(message: Bytes, options: { priority?: number; timeout?: number } = {}): void {
     const attempt = this.#sendAttempt("sendSync()", message, options);
-    checkSyncOptions(options);
+    checkSyncOptions(options, SEND_OPTIONS);
     if (this.#sending.idle && attempt() !== WAIT) return;
     this.#sending.waitSync({ call: "sendSync()", attempt }, options.timeout);
   }
@@ -374,6 +374,8 @@ function checkName(name: string): void {
     `The name of a message queue is ${JSON.stringify(name.slice(0, 80))}, but must be a slash and 1 to ${MAX_NAME_BYTES} bytes without slash, such as "/jobs"`,
   );
 }
+
+const SEND_OPTIONS = ["priority"];
 
 function checkCreateOptions(options: PosixMessageQueueOptions): PosixMessageQueueOptions {
   checkOptionNames("PosixMessageQueue.create()", options, {

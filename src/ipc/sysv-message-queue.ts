@@ -261,8 +261,8 @@ export class SysvMessageQueue implements Disposable {
    *   `IPC_CLOSED` the queue was removed, or closed here; `IPC_PERMISSION`
    */
   async receive(options: SysvReceiveSelection & WaitOptions = {}): Promise<SysvMessage> {
-    checkWaitOptions(options);
     const { selection, attempt } = this.#checkReceive("receive()", options);
+    checkWaitOptions(options, RECEIVE_OPTION_NAMES);
     this.#refuseAborted("receive()", options);
     const message = selection.turns.idle ? attempt() : WAIT;
     if (message !== WAIT) return message;
@@ -278,8 +278,8 @@ export class SysvMessageQueue implements Disposable {
 
   /** As `receive()`, blocking the thread. */
   receiveSync(options: SysvReceiveSelection & { timeout?: number } = {}): SysvMessage {
-    checkSyncOptions(options);
     const { selection, attempt } = this.#checkReceive("receiveSync()", options);
+    checkSyncOptions(options, RECEIVE_OPTION_NAMES);
     const message = selection.turns.idle ? attempt() : WAIT;
     if (message !== WAIT) return message;
     return selection.turns.waitSync({ call: "receiveSync()", attempt }, options.timeout);
@@ -490,6 +490,7 @@ const RECEIVE_OPTIONS = {
   timeout: "",
   signal: "",
 } as const;
+const RECEIVE_OPTION_NAMES = Object.keys(RECEIVE_OPTIONS);
 
 function hex(key: number): string {
   return `0x${key.toString(16).padStart(8, "0")}`;

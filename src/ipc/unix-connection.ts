@@ -91,7 +91,7 @@ export class UnixConnection<Value = Uint8Array<ArrayBuffer>> implements AsyncDis
     const given: UnixConnectionOptions & { timeout?: number } = options ?? {};
     const parsed = unixAddress(address);
     checkOptions("unix", given);
-    checkSyncOptions(given);
+    checkSyncOptions(given, Object.keys(given)); // whose names are right
     const codec = resolveCodecSync(given.codec);
     const what = `Cannot connect to ${parsed.text}`;
     const connected = connectToSync(parsed, what, new TimeLimit(`Connecting to ${parsed.text}`, given));

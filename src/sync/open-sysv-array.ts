@@ -34,6 +34,7 @@ export interface SysvArrayOrigin {
 const owned = new Map<number, Ownership>();
 
 const WAIT_OPTIONS = { timeout: "", signal: "" } as const;
+const CREATE_OPTIONS = ["mode", "removeOnExit"];
 
 /** How long to wait for whoever made an array to set its values, in milliseconds. */
 const LONGEST_SETUP = 1000;
@@ -133,7 +134,7 @@ export async function openOrCreateSysvArray(
 ): Promise<SysvArrayOrigin> {
   checkSysvValues(values);
   checkCreateOptions("SysvSemaphoreArray.openOrCreate()", options, WAIT_OPTIONS);
-  checkWaitOptions(options);
+  checkWaitOptions(options, CREATE_OPTIONS);
   const { signal } = options;
   const limit = setupLimit(key, options);
   limit.throwIfAborted();
@@ -154,7 +155,7 @@ export function openOrCreateSysvArraySync(
 ): SysvArrayOrigin {
   checkSysvValues(values);
   checkCreateOptions("SysvSemaphoreArray.openOrCreate()", options, WAIT_OPTIONS);
-  checkSyncOptions(options);
+  checkSyncOptions(options, CREATE_OPTIONS);
   const limit = setupLimit(key, options);
   const never = new Int32Array(new SharedArrayBuffer(4));
   for (let pause = 1; ; pause = longer(pause)) {

@@ -242,7 +242,8 @@ export class SysvSemaphoreArray {
   /** Subtracts one from a semaphore, as soon as it is not 0. @throws as {@link SysvSemaphoreArray.operate} */
   async wait(num: number, options: WaitOptions & { readonly undo?: boolean } = {}): Promise<void> {
     checkOptionNames("wait()", options, WAIT_OPTIONS);
-    return this.operate([{ num, op: -1, undo: options.undo === true }], options);
+    const { undo = false, ...limits } = options;
+    return this.operate([{ num, op: -1, undo }], limits);
   }
 
   /**
@@ -258,7 +259,8 @@ export class SysvSemaphoreArray {
   /** As {@link SysvSemaphoreArray.wait}, but blocks the thread. @throws as {@link SysvSemaphoreArray.operate} */
   waitSync(num: number, options: Omit<WaitOptions, "signal"> & { readonly undo?: boolean } = {}): void {
     checkOptionNames("waitSync()", options, WAIT_OPTIONS);
-    this.operateSync([{ num, op: -1, undo: options.undo === true }], options);
+    const { undo = false, ...limits } = options;
+    this.operateSync([{ num, op: -1, undo }], limits);
   }
 
   /** Adds one to a semaphore. @throws as {@link SysvSemaphoreArray.operate} */

@@ -11,21 +11,32 @@ export interface WaitOptions {
 /**
  * Checks the options of a call that waits, before it does anything.
  *
- * @throws {TypeError} when an option has the wrong type
+ * @param others names of the options that the call has besides
+ * @throws {TypeError} when an option has the wrong type, or when there is no such option: with a misspelt one it could wait for ever
  * @throws {RangeError} when the timeout is negative or not a number
  */
-export function checkWaitOptions(options: WaitOptions): void {
+export function checkWaitOptions(options: WaitOptions, others: readonly string[] = []): void {
   if (options === null || typeof options !== "object") {
     throw new TypeError(`Options to wait are an object { timeout, signal }, not ${JSON.stringify(options)}`);
   }
   const { timeout, signal } = options;
   if (timeout !== undefined) checkTimeout(timeout);
   if (signal !== undefined) checkSignal(signal);
+  for (const name in options) {
+    if (name !== "timeout" && name !== "signal" && !others.includes(name)) refuseName(name, options, others);
+  }
+}
+
+/** @throws {TypeError} when the option has a value */
+function refuseName(name: string, options: object, others: readonly string[]): void {
+  if ((options as Record<string, unknown>)[name] === undefined) return;
+  const known = ["timeout", "signal", ...others].join(", ");
+  throw new TypeError(`There is no option "${name}" of this call: it takes { ${known} }`);
 }
 
 /** The same for a call that blocks the thread, where no `AbortSignal` could ever fire. */
-export function checkSyncOptions(options: WaitOptions): void {
-  checkWaitOptions(options);
+export function checkSyncOptions(options: WaitOptions, others?: readonly string[]): void {
+  checkWaitOptions(options, others);
   if (options.signal !== undefined) {
     throw new TypeError(
       "A call that blocks the thread cannot be aborted: give it a timeout, or await the form without Sync",

@@ -10,7 +10,7 @@ import { SharedMemory } from "../../src/memory/shared-memory.ts";
 import { SysvSharedMemory } from "../../src/memory/sysv-shared-memory.ts";
 import { popen } from "../../src/process/popen.ts";
 import * as signals from "../../src/process/signals/mod.ts";
-import { Event, Mutex, Semaphore, SysvSemaphoreArray } from "../../src/sync/mod.ts";
+import { Condition, Event, Mutex, RwLock, Semaphore, SysvSemaphoreArray } from "../../src/sync/mod.ts";
 import { failsWith } from "../support/fails-with.ts";
 import { leakCheck } from "../support/leak-check.ts";
 import { uniqueName } from "../support/unique-name.ts";
@@ -68,6 +68,54 @@ for (const [what, [call, flag]] of Object.entries(calls)) {
     await failsWith("TypeError", () => call({ [flag]: "yes" } as never), notBoolean);
   });
 }
+
+test("a misspelt time-out, with which a call could wait for ever", async () => {
+  const mutex = Mutex.create(memory, 0);
+  const condition = Condition.create(memory, 64);
+  const lock = RwLock.create(memory, 128);
+  const event = Event.create(memory, 256);
+  const semaphore = Semaphore.create(name, 0);
+  const program = popen(["sleep", "1000"], "r");
+  const receiver = signals.receive(["SIGURG"]);
+  using guard = mutex.lockSync();
+  const waits: ((options: never) => unknown)[] = [
+    (options) => mutex.lock(options),
+    (options) => mutex.lockSync(options),
+    (options) => condition.wait(guard, options),
+    (options) => condition.waitSync(guard, options),
+    (options) => lock.read(options),
+    (options) => lock.writeSync(options),
+    (options) => event.wait(options),
+    (options) => event.waitSync(options),
+    (options) => semaphore.wait(options),
+    (options) => semaphore.waitSync(options),
+    (options) => array.operate([{ num: 0, op: -2 }], options),
+    (options) => array.operateSync([{ num: 0, op: -2 }], options),
+    (options) => posix.receive(options),
+    (options) => posix.notifiedSync(options),
+    (options) => queue.send(1, new Uint8Array(1), options),
+    (options) => program.read(options),
+    (options) => program.close(options),
+    (options) => program.closeSync(options),
+    (options) => receiver.next(options),
+    (options) => receiver.nextSync(options),
+    (options) => signals.wait(["SIGURG"], options),
+  ];
+  try {
+    for (const [index, wait] of waits.entries()) {
+      const misspelt = /^There is no option "timeOut" of this call: it takes \{ timeout, signal \}$/;
+      await failsWith("TypeError", () => wait({ timeOut: 10 } as never), misspelt);
+      assert.is(program.status, undefined, `call ${index} did nothing`);
+    }
+    await failsWith("IPC_TIMEOUT", semaphore.wait({ timeout: 1, signal: undefined, other: undefined } as object));
+  } finally {
+    receiver.close();
+    program.kill();
+    await program.close();
+    semaphore.remove();
+    semaphore.close();
+  }
+});
 
 test("changes that are none", async () => {
   for (const object of [segment, queue, array]) {

@@ -61,6 +61,7 @@ export function misuse(sentence: Sentence): void {
         [{ timeout: -1 }, "RangeError", /timeout is -1/],
         [{ timeout: "1" }, "TypeError", /timeout is of type string/],
         [{ signal: {} }, "TypeError", /must be an AbortSignal/],
+        [{ timeOut: 1 }, "TypeError", /^There is no option "timeOut" of this call: it takes \{ timeout, signal/],
         [null, "TypeError", /are an object/],
       ];
       for (const [options, error, pattern] of wrong) {
