@@ -1,13 +1,12 @@
 import { ROBUST_LIST_HEAD, SYS_get_robust_list } from "./abi/current.ts";
 import { lazyBind } from "./bind.ts";
 import { checkSize } from "./check.ts";
+import { readNative, writeNative } from "./native-memory.ts";
 
 const calls = lazyBind({
   // long syscall(SYS_get_robust_list, int pid, struct robust_list_head **head_ptr, size_t *len_ptr)
   syscall: { parameters: ["i64", "i32", "buffer", "buffer"], result: "i32" },
 });
-const readCalls = lazyBind({ memcpy: { parameters: ["buffer", "pointer", "usize"], result: "void" } });
-const writeCalls = lazyBind({ memcpy: { parameters: ["pointer", "buffer", "usize"], result: "void" } });
 
 const word = new BigInt64Array(1);
 const length = new BigInt64Array(1);
@@ -33,11 +32,11 @@ export function setPendingRobust(lock: number): boolean {
   if (head === 0 || Number(length[0]) !== ROBUST_LIST_HEAD.sizeof) return false;
   let entry = 0n;
   if (lock !== 0) {
-    readCalls().memcpy(word, head + ROBUST_LIST_HEAD.futex_offset.offset, 8);
+    readNative(word, head + ROBUST_LIST_HEAD.futex_offset.offset, 8);
     // the kernel finds the word futex_offset bytes after the entry
     entry = BigInt(lock) - (word[0] as bigint);
   }
   word[0] = entry;
-  writeCalls().memcpy(head + ROBUST_LIST_HEAD.list_op_pending.offset, word, 8);
+  writeNative(head + ROBUST_LIST_HEAD.list_op_pending.offset, word, 8);
   return true;
 }

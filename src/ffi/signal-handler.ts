@@ -28,6 +28,7 @@ import { lazyBind } from "./bind.ts";
 import { checkInt32 } from "./check.ts";
 import { membarrier } from "./membarrier.ts";
 import { mmap, mprotect } from "./mmap.ts";
+import { readNative, writeNative } from "./native-memory.ts";
 import { scratch, scratchAddress } from "./scratch.ts";
 import { DATA_BYTES, FD_AT, LOST_AT, NEXT_AT, RUNNING_AT, signalCode } from "./signal-code.ts";
 import { fillSignalSet, sigrtmax, sigrtmin } from "./signal-set.ts";
@@ -48,13 +49,7 @@ import { failedCall } from "./system-error.ts";
 
 const calls = lazyBind({
   sigaction: { parameters: ["i32", "pointer", "pointer"], result: "i32" },
-  // writes native memory
-  memcpy: { parameters: ["pointer", "buffer", "usize"], result: "void" },
   sched_yield: { parameters: [], result: "i32" },
-});
-
-const readCalls = lazyBind({
-  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "void" },
 });
 
 /** A handler from {@link installSignalPipe}. */
@@ -187,8 +182,8 @@ function makeHandler(): Handler {
       `Cannot receive signals on ${process.arch}: there is a handler for x64 and arm64`,
     );
   }
-  calls().memcpy(code, bytes, bytes.byteLength);
-  calls().memcpy(data, new Uint8Array(DATA_BYTES), DATA_BYTES);
+  writeNative(code, bytes, bytes.byteLength);
+  writeNative(data, new Uint8Array(DATA_BYTES), DATA_BYTES);
   try {
     mprotect(code, page, PROT_READ | PROT_EXEC);
   } catch (error) {
@@ -246,17 +241,17 @@ function nextOf(action: DataView): number {
 
 function setNext({ data }: Handler, action: DataView): void {
   const word = new BigUint64Array([BigInt(nextOf(action))]);
-  // glibc copies 8 aligned bytes in one access, so no thread sees half of it
-  calls().memcpy(data + NEXT_AT, word, word.byteLength);
+  // no thread sees half of it
+  writeNative(data + NEXT_AT, word, word.byteLength);
 }
 
 function setWord(address: number, value: number): void {
-  calls().memcpy(address, new Int32Array([value]), 4);
+  writeNative(address, new Int32Array([value]), 4);
 }
 
 function getWord(address: number): number {
   const word = new Int32Array(1);
-  readCalls().memcpy(word, address, 4);
+  readNative(word, address, 4);
   return word[0] ?? 0;
 }
 

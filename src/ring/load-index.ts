@@ -1,3 +1,5 @@
+const IS_X64 = process.arch === "x64";
+
 /**
  * Reads a word that the other side writes, and with it everything that the other side wrote before: what `Atomics.load` is for. Bun
  * compiles that to a read-modify-write, which takes the cache line away from the other side; a line that both sides use all the time then
@@ -10,8 +12,7 @@
  * @param word index of the word
  * @returns the value as int32
  */
-export const loadIndex: (words: Int32Array, word: number) => number =
-  process.arch === "x64" ? loadBetweenFences : loadAtomically;
+export const loadIndex: (words: Int32Array, word: number) => number = IS_X64 ? loadBetweenFences : loadAtomically;
 
 /**
  * Reads a word that the other side writes, directly after an atomic store of one's own: the other side's store is seen here, or ours is seen
@@ -21,15 +22,14 @@ export const loadIndex: (words: Int32Array, word: number) => number =
  * @param word index of the word
  * @returns the value as int32
  */
-export const loadAfterStore: (words: Int32Array, word: number) => number =
-  process.arch === "x64" ? loadPlainly : loadAtomically;
+export const loadAfterStore: (words: Int32Array, word: number) => number = IS_X64 ? loadPlainly : loadAtomically;
 
 /**
  * Whether an ordinary store becomes visible after all earlier reads and writes of the thread, as a store with release order does: so it is on
  * x86-64. What it is not ordered with are later loads, until a locked instruction comes. No compiler moves a store to a shared array over
  * an access to the same memory that it cannot tell apart.
  */
-export const STORES_IN_ORDER: boolean = process.arch === "x64";
+export const STORES_IN_ORDER: boolean = IS_X64;
 
 function loadPlainly(words: Int32Array, word: number): number {
   return words[word] as number;

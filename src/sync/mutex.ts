@@ -7,7 +7,7 @@ import { ENOTRECOVERABLE } from "../ffi/abi/errno.ts";
 import { futexWake } from "../ffi/futex.ts";
 import { gettid } from "../ffi/ids.ts";
 import { callBlocking } from "../ffi/off-thread/blocking-call.ts";
-import { LOOK_UP_AFTER } from "../ffi/off-thread/blocking-sequences.ts";
+import { LOOK_AT_LOCK_AFTER } from "../ffi/off-thread/blocking-sequences.ts";
 import {
   OWNER_DIED,
   pthreadMutexClocklock,
@@ -208,9 +208,9 @@ export class Mutex {
     const end = performance.now() + timeout;
     for (;;) {
       const left = Math.max(0, end - performance.now());
-      const result = this.#block(Math.min(left, LOOK_UP_AFTER), timeout);
+      const result = this.#block(Math.min(left, LOOK_AT_LOCK_AFTER), timeout);
       if (result !== TIMED_OUT) return new MutexGuard(this, result === OWNER_DIED);
-      if (left <= LOOK_UP_AFTER) throw timeoutError(`lockSync() of ${this.#name}`, timeout);
+      if (left <= LOOK_AT_LOCK_AFTER) throw timeoutError(`lockSync() of ${this.#name}`, timeout);
     }
   }
 

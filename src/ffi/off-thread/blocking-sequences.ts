@@ -1,8 +1,8 @@
 import { CLOCK_MONOTONIC, FUTEX_OWNER_DIED, FUTEX_WAITERS } from "../abi/current.ts";
-import { lazyBind } from "../bind.ts";
 import { clockGettime } from "../clock.ts";
 import { futexWait, futexWake } from "../futex.ts";
 import type { NativeFunction } from "../library.ts";
+import { readNative } from "../native-memory.ts";
 import { pthreadCondClockwait } from "../pthread-cond.ts";
 import { pthreadMutexTrylock, pthreadMutexUnlock } from "../pthread-mutex.ts";
 import { pthreadRwlockClockrdlock, pthreadRwlockClockwrlock, pthreadRwlockUnlock } from "../pthread-rwlock.ts";
@@ -20,11 +20,9 @@ import type { BlockingSequence } from "./blocking-functions.ts";
  * A look at a lock, once in so many milliseconds, by a thread that C would not give back otherwise, or that would sleep on when a wake-up
  * was lost with a process that was killed: see sync/mutex.ts.
  */
-export const LOOK_UP_AFTER = 250;
+export const LOOK_AT_LOCK_AFTER = 250;
 
-const calls = lazyBind({ memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" } });
-
-const word = new DataView(new ArrayBuffer(4096));
+const word = new DataView(new ArrayBuffer(4));
 
 /** @param cancelled whether the sequence that runs shall end; a signal comes with it, which ends the C call, where C allows that */
 export function blockingSequences(cancelled: () => boolean): Record<BlockingSequence, NativeFunction> {
@@ -66,8 +64,8 @@ export function blockingSequences(cancelled: () => boolean): Record<BlockingSequ
       }
       if (cancelled()) return INTERRUPTED;
       const left = Math.max(0, end - clockGettime(CLOCK_MONOTONIC));
-      const result = futexWait(address, value, Math.min(left, LOOK_UP_AFTER));
-      if (result === "timeout" && left <= LOOK_UP_AFTER) return TIMED_OUT;
+      const result = futexWait(address, value, Math.min(left, LOOK_AT_LOCK_AFTER));
+      if (result === "timeout" && left <= LOOK_AT_LOCK_AFTER) return TIMED_OUT;
       if (result === "woken") woken = true;
     }
   }
@@ -93,12 +91,12 @@ export function blockingSequences(cancelled: () => boolean): Record<BlockingSequ
     try {
       while (!cancelled()) {
         const left = Math.max(0, end - clockGettime(CLOCK_MONOTONIC));
-        if (lock(rwlock, CLOCK_MONOTONIC, Math.min(left, LOOK_UP_AFTER)) === 0) {
+        if (lock(rwlock, CLOCK_MONOTONIC, Math.min(left, LOOK_AT_LOCK_AFTER)) === 0) {
           if (pthreadMutexTrylock(claim) === 0) return 0;
           pthreadRwlockUnlock(rwlock);
           return INTERRUPTED;
         }
-        if (left <= LOOK_UP_AFTER) return TIMED_OUT;
+        if (left <= LOOK_AT_LOCK_AFTER) return TIMED_OUT;
       }
       return INTERRUPTED;
     } catch (error) {
@@ -114,6 +112,6 @@ function isMarkedRobust(value: number): boolean {
 }
 
 function readWord(address: number): number {
-  calls().memcpy(word, address, 4);
+  readNative(word, address, 4);
   return word.getUint32(0, true);
 }
