@@ -1,6 +1,6 @@
 /** System V message queues. A message is a `struct msgbuf`: its type, a positive `long`, then its bytes. */
 import { IPC_RMID, IPC_SET, IPC_STAT, MSG_INFO, MSG_STAT_ANY, MSGBUF, MSGINFO, MSQID_DS } from "./abi/current.ts";
-import { EAGAIN, EINTR, EINVAL, ENOMSG } from "./abi/errno.ts";
+import { EAGAIN, EIDRM, EINTR, EINVAL, ENOMSG } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
 import { cString } from "./c-string.ts";
 import { checkInt32, checkInteger, checkSize, checkView } from "./check.ts";
@@ -244,8 +244,7 @@ export function msgctlInfo(): MessageQueuesInfo {
  * `msgctl(index, MSG_STAT_ANY, &msqid_ds)` — Tells about the queue at an index of the kernel's table, also one that this user may not
  * read. To list all, ask for each index from 0 to {@link MessageQueuesInfo.highestIndex}.
  *
- * @returns with its id; `undefined` when there is no queue at that index
- * @throws {SystemError} `EIDRM` the queue was removed meanwhile
+ * @returns with its id; `undefined` when there is no queue at that index, or none any more
  * @see https://man7.org/linux/man-pages/man2/msgctl.2.html
  */
 export function msgctlStatIndex(index: number): (MessageQueueStatus & { id: number }) | undefined {
@@ -253,7 +252,7 @@ export function msgctlStatIndex(index: number): (MessageQueueStatus & { id: numb
   const id: number = calls().msgctl(index, MSG_STAT_ANY, scratch);
   if (id >= 0) return { id, ...status() };
   const errno = lastErrno();
-  if (errno === EINVAL) return undefined;
+  if (errno === EINVAL || errno === EIDRM) return undefined;
   throw new SystemError("msgctl", errno);
 }
 

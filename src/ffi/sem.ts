@@ -15,7 +15,7 @@ import {
   SETALL,
   SETVAL,
 } from "./abi/current.ts";
-import { EAGAIN, EINTR, EINVAL } from "./abi/errno.ts";
+import { EAGAIN, EIDRM, EINTR, EINVAL } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
 import { checkInt32, checkInteger, checkTimeout, checkWord } from "./check.ts";
 import { INTERRUPTED, WOULD_BLOCK } from "./results.ts";
@@ -283,8 +283,7 @@ export function semctlInfo(): SemaphoreArraysInfo {
  * `semctl(index, 0, SEM_STAT_ANY, &semid_ds)` — Tells about the array at an index of the kernel's table, also one that this user may
  * not read. To list all, ask for each index from 0 to {@link SemaphoreArraysInfo.highestIndex}.
  *
- * @returns with its id; `undefined` when there is no array at that index
- * @throws {SystemError} `EIDRM` the array was removed meanwhile
+ * @returns with its id; `undefined` when there is no array at that index, or none any more
  * @see https://man7.org/linux/man-pages/man2/semctl.2.html
  */
 export function semctlStatIndex(index: number): (SemaphoreArrayStatus & { id: number }) | undefined {
@@ -292,7 +291,7 @@ export function semctlStatIndex(index: number): (SemaphoreArrayStatus & { id: nu
   const id: number = structCalls().semctl(index, 0, SEM_STAT_ANY, scratch);
   if (id >= 0) return { id, ...status() };
   const errno = lastErrno();
-  if (errno === EINVAL) return undefined;
+  if (errno === EINVAL || errno === EIDRM) return undefined;
   throw new SystemError("semctl", errno);
 }
 

@@ -9,7 +9,7 @@ import {
   SHM_USAGE,
   SHMID_DS,
 } from "./abi/current.ts";
-import { EINVAL } from "./abi/errno.ts";
+import { EIDRM, EINVAL } from "./abi/errno.ts";
 import { lazyBind } from "./bind.ts";
 import { checkInt32, checkSize, checkWord } from "./check.ts";
 import { scratch } from "./scratch.ts";
@@ -209,8 +209,7 @@ export function shmctlInfo(): SharedMemoryInfo {
  * `shmctl(index, SHM_STAT_ANY, &shmid_ds)` — Tells about the segment at an index of the kernel's table, also one that this user
  * may not read. To list all, ask for each index from 0 to {@link SharedMemoryInfo.highestIndex}.
  *
- * @returns with its id; `undefined` when there is no segment at that index
- * @throws {SystemError} `EIDRM` the segment was removed meanwhile
+ * @returns with its id; `undefined` when there is no segment at that index, or none any more
  * @see https://man7.org/linux/man-pages/man2/shmctl.2.html
  */
 export function shmctlStatIndex(index: number): (SharedMemoryStatus & { id: number }) | undefined {
@@ -218,7 +217,7 @@ export function shmctlStatIndex(index: number): (SharedMemoryStatus & { id: numb
   const id: number = calls().shmctl(index, SHM_STAT_ANY, scratch);
   if (id >= 0) return { id, ...status() };
   const errno = lastErrno();
-  if (errno === EINVAL) return undefined;
+  if (errno === EINVAL || errno === EIDRM) return undefined;
   throw new SystemError("shmctl", errno);
 }
 

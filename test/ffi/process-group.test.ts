@@ -1,12 +1,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
+  close,
   getpgid,
   getpid,
   getppid,
   getsid,
   kill,
+  pipe2,
   posixSpawn,
+  read,
   SIGKILL,
   setpgid,
   WOULD_BLOCK,
@@ -44,7 +47,13 @@ test("what the system refuses", () => {
   throwsSystemError(() => getsid(NOBODY), "ESRCH", "getsid");
   throwsSystemError(() => setpgid(getppid(), 0), "ESRCH", "setpgid");
   throwsSystemError(() => setpgid(0, -1), "EINVAL", "setpgid");
-  const child = posixSpawn("/bin/sleep", ["sleep", "1000"]);
+  const [readEnd, writeEnd] = pipe2();
+  const child = posixSpawn("/bin/sh", ["sh", "-c", "echo; exec sleep 1000"], {
+    fileActions: [{ action: "dup2", from: writeEnd, to: 1 }],
+  });
+  // posixSpawn() returns a little before the kernel counts the child as one that has called exec
+  assert.is(read(readEnd, new Uint8Array(1)), 1);
+  for (const fd of [readEnd, writeEnd]) close(fd);
   throwsSystemError(() => setpgid(child, child), "EACCES", "setpgid");
   kill(child, SIGKILL);
   waitpid(child);

@@ -10,7 +10,7 @@ export function sysvArrays(): FoundObject[] {
   const found: FoundObject[] = [];
   const { highestIndex } = semctlInfo();
   for (let index = 0; index <= highestIndex; index++) {
-    const status = statIndex(index);
+    const status = semctlStatIndex(index);
     if (status === undefined) continue;
     const { id, key, uid, mode, nsems, otime, ctime } = status;
     const name = String(id);
@@ -53,13 +53,4 @@ function useOf(id: number, count: number): { use: Use; lastPids: readonly Object
     lastPids,
     notes: used ? ["a process that used it lives, and may use it again"] : [],
   };
-}
-
-function statIndex(index: number): ReturnType<typeof semctlStatIndex> {
-  try {
-    return semctlStatIndex(index);
-  } catch (error) {
-    if ((error as { code?: string }).code === "EIDRM") return undefined;
-    throw error;
-  }
 }

@@ -8,7 +8,7 @@ export function sysvSegments(scan: ProcessScan): FoundObject[] {
   const found: FoundObject[] = [];
   const { highestIndex } = shmctlInfo();
   for (let index = 0; index <= highestIndex; index++) {
-    const status = statIndex(index);
+    const status = shmctlStatIndex(index);
     if (status === undefined) continue;
     const { id, key, uid, mode, segsz, nattch, cpid, lpid, ctime } = status;
     const name = String(id);
@@ -32,13 +32,4 @@ export function sysvSegments(scan: ProcessScan): FoundObject[] {
     });
   }
   return found;
-}
-
-function statIndex(index: number): ReturnType<typeof shmctlStatIndex> {
-  try {
-    return shmctlStatIndex(index);
-  } catch (error) {
-    if ((error as { code?: string }).code === "EIDRM") return undefined;
-    throw error;
-  }
 }

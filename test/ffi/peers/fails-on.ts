@@ -16,5 +16,5 @@ parentPort?.once("message", (words: Int32Array) => {
   } while (Atomics.load(words, 1) === 0);
   parentPort?.postMessage(wrong);
   // Node 26.10 crashes when a Worker ends while calls by node:ffi are being compiled, which the loop above has just made hot
-  if (library.name === "node:ffi") setTimeout(() => {}, 500);
+  if (library.name === "node:ffi") setTimeout(() => {}, 3000);
 });

@@ -31,7 +31,8 @@ async function startWorker(): Promise<void> {
   const worker = new Worker(new URL(import.meta.url), { workerData: [state, ending, place] });
   const ended = new Promise((resolve) => worker.on("exit", resolve));
   worker.on("error", () => say("error"));
-  for await (const line of messages(worker)) {
+  // what it says just before its end may be lost
+  for await (const line of messages(worker, ended)) {
     say(line);
     if (line === "ready") break;
   }
@@ -41,8 +42,12 @@ async function startWorker(): Promise<void> {
   say("worker ended");
 }
 
-async function* messages(worker: Worker): AsyncGenerator<string> {
-  for (;;) yield await new Promise((resolve) => worker.once("message", resolve));
+async function* messages(worker: Worker, ended: Promise<unknown>): AsyncGenerator<string> {
+  for (;;) {
+    const line = await Promise.race([new Promise<string>((resolve) => worker.once("message", resolve)), ended]);
+    if (typeof line !== "string") return;
+    yield line;
+  }
 }
 
 function say(line: string): void {
