@@ -11,8 +11,18 @@
  * `--js` leaves the declarations out. It does not check types: that is `npm run types`.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { builtinModules } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { bundledLicenses } from "./bundled-licenses.ts";
@@ -37,7 +47,8 @@ const EXPORTED = {
 
 process.chdir(root);
 const started = performance.now();
-const declarations = process.argv.includes("--js") ? undefined : emitDeclarations();
+const declarations = process.argv.includes("--js") ? undefined : mkdtempSync(join(tmpdir(), "declarations-"));
+const compiled = declarations === undefined ? undefined : emitDeclarations(declarations);
 const cli = join("src", "cli");
 const library = sourceFiles("src").filter((file) => !file.startsWith(cli));
 const command = sourceFiles(cli);
@@ -59,8 +70,11 @@ for (const folder of ["src", "test", "examples", "bench"]) {
 }
 copyOthers("src", "dist");
 if (carried.length > 0) replaceFile("dist/cli/THIRD-PARTY-LICENSES.txt", Buffer.from(bundledLicenses(carried)));
-const declarationErrors = await declarations;
-for (const file of filesUnder("dist").filter((name) => name.endsWith(".d.ts"))) importJavaScript(file);
+const declarationErrors = await compiled;
+if (declarations !== undefined) {
+  for (const file of filesUnder(declarations)) importJavaScript(file, join("dist", relative(declarations, file)));
+  rmSync(declarations, { recursive: true });
+}
 if (declarationErrors) {
   console.error(declarationErrors);
   process.exitCode = 1;
@@ -194,17 +208,16 @@ function removeStale(outputs: string, sources: string, except?: string): void {
 }
 
 /** The compiler leaves `.ts` in the imports of declarations, which some tools cannot follow. */
-function importJavaScript(file: string): void {
+function importJavaScript(file: string, output: string): void {
   const text = readFileSync(file, "utf8");
-  replaceFile(file, Buffer.from(text.replace(/((?:from|import) ?\(?"\.[^"]*)\.ts"/g, '$1.js"')));
+  replaceFile(output, Buffer.from(text.replace(/((?:from|import) ?\(?"\.[^"]*)\.ts"/g, '$1.js"')));
 }
 
 /** Runs the TypeScript compiler for the declarations of `src`; resolves to its complaints, if any. */
-function emitDeclarations(): Promise<string> {
+function emitDeclarations(folder: string): Promise<string> {
   const { promise, resolve: finish } = Promise.withResolvers<string>();
-  const compiler = spawn(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const tsc = ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json", "--outDir", folder];
+  const compiler = spawn(process.execPath, tsc, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   compiler.stdout.setEncoding("utf8").on("data", (text) => {
     output += text;

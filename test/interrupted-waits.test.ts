@@ -1,4 +1,3 @@
-// timeout: 120s
 /**
  * Each wait of each object, with the event loop going on and with the thread blocked, while a signal with a handler comes to every thread of
  * this process again and again. The wait neither ends by that nor misses what it waits for. (Waits for locks of the C library's go on by

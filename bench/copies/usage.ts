@@ -25,7 +25,11 @@ export class Usage {
       read += Number(/rchar: (\d+)/.exec(io)?.[1]);
       written += Number(/wchar: (\d+)/.exec(io)?.[1]);
       for (const thread of readdirSync(`/proc/${pid}/task`)) {
-        cpu += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e9;
+        try {
+          cpu += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]) / 1e9;
+        } catch {
+          // the thread has just ended
+        }
       }
       // behind the name, which may hold anything: state, …, and the minor faults as the eighth
       const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

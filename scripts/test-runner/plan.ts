@@ -18,7 +18,7 @@ export interface Plan {
   skips: string[];
 }
 
-export const DEFAULT_TIMEOUT = 60_000;
+export const DEFAULT_TIMEOUT = 120_000;
 
 /** Finds the test files under `folder` whose path contains one of the filters, and reads their headers. */
 export function planJobs(folder: string, runtimes: readonly RuntimeName[], filters: readonly string[]): Plan {

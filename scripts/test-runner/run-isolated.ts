@@ -55,6 +55,16 @@ export function endAll(): void {
   for (const mark of running) killMarked(mark);
 }
 
+/** Resolves when nothing has come for three turns of a tenth of a second, or after five seconds. */
+async function whenQuiet(length: () => number): Promise<void> {
+  let [quiet, before] = [0, -1];
+  for (let turn = 0; turn < 50 && quiet < 3; turn++) {
+    await sleep(100);
+    quiet = length() === before ? quiet + 1 : 0;
+    before = length();
+  }
+}
+
 /** Resolves when the process ended, not when its output ends, since a leftover child may hold that open. */
 async function execute({ command, args, env }: RuntimeCommand, own: Record<string, string>, timeout: number) {
   const child = spawn(command, args, {
@@ -82,7 +92,7 @@ async function execute({ command, args, env }: RuntimeCommand, own: Record<strin
   }, timeout);
   const ending = await ended.promise;
   clearTimeout(timer);
-  await Promise.race([closed.promise, sleep(300)]);
+  await Promise.race([closed.promise, whenQuiet(() => texts.output.length)]);
   child.stdout.destroy();
   child.stderr.destroy();
   return { ...texts, ending: timedOut ? `was killed after ${timeout / 1000} s` : ending };

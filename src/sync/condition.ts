@@ -263,7 +263,7 @@ const pending = new Map<Int32Array<SharedArrayBuffer>, number>();
 const USERS = 3;
 const NOTHING = 15;
 /** How long the end of the process waits for a wait, in steps of a millisecond. */
-const LONGEST_END = 500;
+const LONGEST_END = 2000;
 let listening = false;
 
 /** A thread that ends while it waits would stay on glibc's list, and block those who signal. So the waits end first. */

@@ -1,5 +1,4 @@
 // runtimes: bun - the benchmarks' drivers run on Bun only
-// timeout: 120s
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { interleaved } from "../../bench/suite/interleaved.ts";

@@ -1,5 +1,4 @@
 // runtimes: bun - the benchmarks' driver runs on Bun
-// timeout: 120s
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { COPY_TRANSPORTS, type Transport } from "../../bench/copies/transports.ts";

@@ -1,5 +1,4 @@
 // runtimes: bun - the report is made on Bun only
-// timeout: 120s
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

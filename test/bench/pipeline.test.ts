@@ -1,5 +1,4 @@
 // runtimes: bun - the benchmarks' driver runs on Bun
-// timeout: 120s
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -45,7 +45,12 @@ export class RunningMillrace {
 
   /** Sends it a signal. Deno's own `child.kill` would report that signal as its end, whatever the end was. */
   kill(signal: NodeJS.Signals): void {
-    process.kill(this.child.pid as number, signal);
+    try {
+      process.kill(this.child.pid as number, signal);
+    } catch (error) {
+      // it has ended
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
   }
 
   /** Resolves when it has written so many bytes to standard output. */

@@ -1,4 +1,3 @@
-// timeout: 120s - each test starts a process, which Deno takes its time for on a loaded machine
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

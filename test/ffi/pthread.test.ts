@@ -1,4 +1,3 @@
-// timeout: 120s - it starts many processes, which takes its time on a loaded machine
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {

@@ -1,4 +1,3 @@
-// timeout: 120s
 /* What a broadcast does that other channels do not. The contract is in broadcast.contract.test.ts. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,3 @@
-// timeout: 120s
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,

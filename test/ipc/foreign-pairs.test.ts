@@ -1,5 +1,4 @@
 // runtimes: bun - both ends are other programs
-// timeout: 120s
 import { readdirSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,4 +1,3 @@
-// timeout: 120s
 /* What a funnel does that other channels do not. The contract is in funnel.contract.test.ts, random kills are in funnel-kills.test.ts. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -215,8 +215,8 @@ test(
     const owner = await startOwner();
     await owner.end("SIGKILL");
     const shared = owner.made.find(({ kind }) => kind === "posix-shm")?.name ?? "";
-    objects.remove({ kind: "posix-shm", name: shared });
-    writeFileSync(`/dev/shm${shared}`, "somebody else's");
+    writeFileSync(`/dev/shm${shared}-new`, "somebody else's");
+    renameSync(`/dev/shm${shared}-new`, `/dev/shm${shared}`);
     const { removed } = objects.gc();
     assert.not(removed.some(({ kind }) => kind === "posix-shm"));
     assert.is(readFileSync(`/dev/shm${shared}`, "utf8"), "somebody else's");

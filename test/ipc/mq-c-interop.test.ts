@@ -1,4 +1,3 @@
-// timeout: 120s
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Channel } from "../../src/ipc/channel.ts";

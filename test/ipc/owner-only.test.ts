@@ -1,4 +1,3 @@
-// timeout: 120s
 /** Whose end removes an object: its owner's, in whatever way it ends, unless it was told not to, and nobody else's. */
 import process from "node:process";
 import { test } from "uvu";

@@ -1,4 +1,3 @@
-// timeout: 120s
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";

@@ -102,7 +102,7 @@ test(
   deadline(LIMIT, async () => {
     const both = await openBoth();
     const { requester, responder, next } = both;
-    const given = failsWith("IPC_TIMEOUT", requester.request("slow", { timeout: 500 }), /^request\(\) on ring:/);
+    const given = failsWith("IPC_TIMEOUT", requester.request("slow", { timeout: 2000 }), /^request\(\) on ring:/);
     const call = await next();
     await given;
     const other = requester.request("other");

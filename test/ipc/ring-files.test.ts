@@ -1,4 +1,3 @@
-// timeout: 120s
 /** Files in the way of a ring; `ring-objects.test.ts` has the segment's contents and the object directory. */
 import { spawnSync } from "node:child_process";
 import {

@@ -1,4 +1,3 @@
-// timeout: 120s
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,4 +1,3 @@
-// timeout: 120s
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -235,7 +234,7 @@ test(
   withKey(async (address) => {
     const count = 300;
     await using receiver = await Channel.receiver(address);
-    const other = peer("sender", address, {}, `send:${count}:4:1`, "close");
+    let other: ReturnType<typeof peer> | undefined;
     let received = 0;
     let given = 0;
     const messages = new SeededMessages(4, 1);
@@ -248,12 +247,11 @@ test(
         messages.verify(received++, message as Uint8Array);
       } catch (error) {
         assert.match((error as { code: string }).code, /^IPC_(TIMEOUT|ABORTED)$/);
-        given++;
+        if (++given === 3) other = peer("sender", address, {}, `send:${count}:4:1`, "close");
       }
     }
-    assert.ok(given > 0);
     assert.is(await receiver.receive(), undefined);
-    await other.exit();
+    await other?.exit();
 
     await receiver.close();
     await using empties = await Channel.receiver(address);

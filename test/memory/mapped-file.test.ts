@@ -30,6 +30,7 @@ import { startPeer } from "../support/peer-process.ts";
 import { currentRuntime } from "../support/runtimes.ts";
 import { skip } from "../support/skip.ts";
 import { throwsSystemError } from "../support/throws-system-error.ts";
+import { uniqueName } from "../support/unique-name.ts";
 import { startThreads } from "../sync/start-threads.ts";
 import { lettersOfMapping } from "./letters-of-mapping.ts";
 
@@ -212,7 +213,7 @@ test("what is no regular file is IPC_UNSUPPORTED, and does not hold anybody up",
 test("a file that is not there, or another user's", async () => {
   await failsWith("IPC_NOT_FOUND", () => MappedFile.open(join(folder, "nothing")), /ENOENT/);
   if (!isRoot()) return skip("needs root, to become another user");
-  using shared = SharedMemory.create("millrace-test-another-user", 10, { mode: 0o644 });
+  using shared = SharedMemory.create(uniqueName("another-user"), 10, { mode: 0o644 });
   const path = `/dev/shm${shared.name}`;
   await failsWith("IPC_PERMISSION", () => asNobody(() => MappedFile.open(path, { access: "readwrite" })), /EACCES/);
   asNobody(() => MappedFile.open(path, { access: "private" })).close();

@@ -1,4 +1,3 @@
-// timeout: 120s
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync, unlinkSync } from "node:fs";
@@ -66,7 +65,8 @@ test("its space is taken when it is made", () => {
 });
 
 test("a name with and without its slash is one name; a name of 255 bytes is one", () => {
-  const name = `${"é".repeat(127)}x`;
+  const own = uniqueName("é");
+  const name = own.padEnd(255 - (Buffer.byteLength(own) - own.length), "x");
   using memory = SharedMemory.create(`/${name}`, 10);
   using same = SharedMemory.open(name);
   assert.is(same.name, memory.name);
@@ -135,26 +135,27 @@ test(
   "nobody sees an object before it has its size",
   deadline(LIMIT, async () => {
     const name = uniqueName();
-    const peer = startPeer(currentRuntime(), PEER, ["come-and-go", name, "2000"]);
-    let over = false;
-    const done = peer.exit().then(() => {
-      over = true;
-    });
-    let seen = 0;
-    while (!over) {
-      for (let i = 0; i < 100; i++) {
-        try {
-          using memory = SharedMemory.open(name);
-          assert.is(memory.size, 8192);
-          seen++;
-        } catch (error) {
-          if (!(error instanceof IpcError && error.code === "IPC_NOT_FOUND")) throw error;
+    // once more with another peer, should this process have had no processor all the while
+    for (let seen = 0; seen === 0; ) {
+      const peer = startPeer(currentRuntime(), PEER, ["come-and-go", name, "2000"]);
+      let over = false;
+      const done = peer.exit().then(() => {
+        over = true;
+      });
+      while (!over) {
+        for (let i = 0; i < 100; i++) {
+          try {
+            using memory = SharedMemory.open(name);
+            assert.is(memory.size, 8192);
+            seen++;
+          } catch (error) {
+            if (!(error instanceof IpcError && error.code === "IPC_NOT_FOUND")) throw error;
+          }
         }
+        await setImmediate();
       }
-      await setImmediate();
+      await done;
     }
-    await done;
-    assert.ok(seen > 0, "it was never seen");
   }),
 );
 

@@ -1,4 +1,3 @@
-// timeout: 120s
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,3 +1,4 @@
+// timeout: 180s
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readlinkSync, realpathSync } from "node:fs";
@@ -225,6 +226,7 @@ test(
     const killed = { kind: "killed", signal: SIGKILL, coreDumped: false };
     assert.equal([await second, await third], [killed, killed]);
     const full = popen(["sleep", "1000"], "w");
+    assert.ok(full.tryWrite(new Uint8Array(1 << 20)) > 0);
     await failsWith("IPC_TIMEOUT", full.write(new Uint8Array(100_000), { timeout: 5 }));
     await failsWith("IPC_TIMEOUT", () => full.writeSync(new Uint8Array(1000), { timeout: 5 }));
     full.kill(SIGKILL);

@@ -1,4 +1,3 @@
-// timeout: 120s
 /*
  * Calls on a funnel into which somebody writes who obeys nothing: each gives something bounded or an error that is documented, and touches
  * nothing outside of the funnel.

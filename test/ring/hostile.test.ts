@@ -1,4 +1,3 @@
-// timeout: 120s
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { suite } from "uvu";

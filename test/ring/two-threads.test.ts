@@ -1,4 +1,3 @@
-// timeout: 120s
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";

@@ -6,7 +6,8 @@ export function queueStatus(key: number): MessageQueueStatus | undefined {
   try {
     return msgctlStat(msgget(key, 0));
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    // or removed between the two calls
+    if (["ENOENT", "EINVAL", "EIDRM"].includes((error as { code: string }).code)) return undefined;
     throw error;
   }
 }

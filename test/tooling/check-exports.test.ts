@@ -1,5 +1,4 @@
 // runtimes: bun - the scripts run on Bun only
-// timeout: 120s
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { scratchTree } from "./scratch-tree.ts";

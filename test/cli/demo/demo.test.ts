@@ -79,15 +79,30 @@ test(
   }),
 );
 
+/** A demo that is at a stage, or was a moment ago: when it has ended by then, the caller starts another one. */
+async function demoAt(stage: string): Promise<ReturnType<typeof startMillrace>> {
+  // not the folder of a demo, whose name has random letters
+  const isThere = () => made().some((name) => name === stage || name.endsWith(`.${stage}`));
+  for (;;) {
+    const running = startMillrace("demo", file);
+    await until(() => isThere() || running.child.exitCode !== null);
+    if (running.child.exitCode === null) return running;
+    await running.ended;
+  }
+}
+
 for (const stage of ["ring", "fifo", "sysv", "mq"]) {
   test(
     `Ctrl-C while it is at ${stage} leaves nothing`,
     tidy(async () => {
-      const running = startMillrace("demo", file);
-      await until(() => made().some((name) => name.includes(stage)) || running.child.exitCode !== null);
-      running.kill("SIGINT");
-      const { status, stdout, stderr } = await running.ended;
-      assert.equal([status, stdout.toString(), stderr], [130, "", ""]);
+      let stopped: Awaited<ReturnType<typeof startMillrace>["ended"]>;
+      do {
+        const running = await demoAt(stage);
+        running.kill("SIGINT");
+        stopped = await running.ended;
+        // it had come to its end all the same
+      } while (stopped.status === 0);
+      assert.equal([stopped.status, stopped.stdout.toString(), stopped.stderr], [130, "", ""]);
     }),
   );
 }
@@ -96,8 +111,7 @@ for (const stage of ["ring", "sysv", "mq"]) {
   test(
     `workers whose driver is killed while it is at ${stage} end, and clean up`,
     tidy(async () => {
-      const running = startMillrace("demo", file);
-      await until(() => made().some((name) => name.includes(stage)));
+      const running = await demoAt(stage);
       running.kill("SIGKILL");
       await running.ended;
       await until(() => made().length === 0);

@@ -1,4 +1,3 @@
-// timeout: 120s - each test starts a process, which Deno takes its time for on a loaded machine
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { IPC_PRIVATE } from "../../../src/ffi/abi/current.ts";

@@ -1,4 +1,3 @@
-// timeout: 120s - each test starts a process, which Deno takes its time for on a loaded machine
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";

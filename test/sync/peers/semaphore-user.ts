@@ -65,7 +65,10 @@ const verbs: Record<string, () => void | Promise<void>> = {
     if (numbers[0] === 1) stay();
   },
   async "array-open-or-create"() {
-    const array = await SysvSemaphoreArray.openOrCreate(Number(object), [7, 8, 9], { removeOnExit: false });
+    const array = await SysvSemaphoreArray.openOrCreate(Number(object), [7, 8, 9], {
+      removeOnExit: false,
+      timeout: 30_000, // by itself it gives up after a second
+    });
     console.log(`${array.id} ${array.values().join(" ")}`);
   },
   "array-make-and-end"() {

@@ -20,8 +20,9 @@ const LEAKS: Record<string, () => void> = {
   file: () => open(join(process.env.MILLRACE_DIR as string, "left"), O_RDWR | O_CREAT),
   memory: () => memfdCreate("left"),
   queue: () => {
-    mqOpen("/millrace-left", O_RDWR | O_CREAT);
-    mqUnlink("/millrace-left");
+    const name = `/millrace-left-${process.pid}`;
+    mqOpen(name, O_RDWR | O_CREAT);
+    mqUnlink(name);
   },
   signals: () => signalfd([SIGUSR1]),
   watch: () => inotifyInit1(),
