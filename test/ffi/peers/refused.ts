@@ -52,7 +52,7 @@ const rows: Row[] = [
       msgctlStat: () => c.msgctlStat(queue),
       msgctlSet: () => c.msgctlSet(queue, {}),
       msgctlRemove: () => c.msgctlRemove(-1),
-      msgctlStatIndex: () => c.msgctlStatIndex(0),
+      msgctlStatIndex: () => refuseNothing(c.msgctlStatIndex(0)),
     },
   ],
   ["semget", "ENOMEM", { semget: () => c.semget(c.IPC_PRIVATE, 1, 0) }],
@@ -75,7 +75,7 @@ const rows: Row[] = [
       semctlStat: () => c.semctlStat(array),
       semctlSet: () => c.semctlSet(-1, {}),
       semctlRemove: () => c.semctlRemove(-1),
-      semctlStatIndex: () => c.semctlStatIndex(0),
+      semctlStatIndex: () => refuseNothing(c.semctlStatIndex(0)),
     },
   ],
   ["shmget", "ENFILE", { shmget: () => c.shmget(c.IPC_PRIVATE, 1, 0) }],
@@ -89,7 +89,7 @@ const rows: Row[] = [
       shmctlRemove: () => c.shmctlRemove(-1),
       shmctlLock: () => c.shmctlLock(-1),
       shmctlUnlock: () => c.shmctlUnlock(-1),
-      shmctlStatIndex: () => c.shmctlStatIndex(0),
+      shmctlStatIndex: () => refuseNothing(c.shmctlStatIndex(0)),
     },
   ],
   ["signalfd4", "ENFILE ENODEV ENOMEM", { signalfd: () => c.signalfd([c.SIGUSR1]) }],
@@ -161,6 +161,11 @@ for (const [systemCalls, codes, attempts] of rows) {
 writeSync(1, `${tried} tried\n`);
 // an event loop may not work any more
 process.kill(process.pid, "SIGKILL");
+
+/** `undefined` is what is said of an object that goes at that moment. */
+function refuseNothing(status: object | undefined): void {
+  if (status === undefined) throw new c.SystemError("none", errno.EIDRM);
+}
 
 function outcomeOf(attempt: () => unknown): string {
   try {
