@@ -514,6 +514,8 @@ test(
     await receiver.close();
 
     const opening = Channel.sender(`fifo:${path}`, { capacity: 4096 });
+    // who makes it removes it
+    while (!existsSync(path)) await sleep(1);
     const other = peerAt(path, "receive", "length");
     const sender = await opening;
     await other.line("waiting");
