@@ -515,7 +515,7 @@ test(
 
     const opening = Channel.sender(`fifo:${path}`, { capacity: 4096 });
     // who makes it removes it
-    while (!existsSync(path)) await sleep(1);
+    while (!existsSync(path)) await turnEventLoop(1);
     const other = peerAt(path, "receive", "length");
     const sender = await opening;
     await other.line("waiting");
