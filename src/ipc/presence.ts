@@ -174,6 +174,12 @@ export class Presence {
     this.#ownership = own("ring", this.#path, () => this.leaveAtExit(), this.side === "receiver");
   }
 
+  /** Closes what wakes this end, and what it wakes with. */
+  closeBells(): void {
+    close(this.#bell);
+    close(this.#peerBell);
+  }
+
   /** Runs `body` while nobody attaches, detaches or removes, and gives what that gives. */
   exclusively<Result>(body: () => Result): Result {
     waitForLock(this.#segment, "write", SETUP_BYTE, 1);
@@ -247,8 +253,7 @@ export class Presence {
       this.#keep?.leave?.(this.region);
     } finally {
       this.region.close();
-      close(this.#bell);
-      close(this.#peerBell);
+      this.closeBells();
       // drops the locks with it
       close(this.#segment);
       this.#ownership?.release();

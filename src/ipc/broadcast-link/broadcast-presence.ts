@@ -14,10 +14,10 @@ import {
 import { epollCreate1, epollCtl } from "../../ffi/epoll.ts";
 import { close, ftruncate, open, read } from "../../ffi/fd.ts";
 import { inotifyAddWatch, inotifyInit1 } from "../../ffi/inotify.ts";
-import { lockWait, queryLock } from "../../ffi/lock.ts";
-import { pageSize } from "../../ffi/sysconf.ts";
+import { queryLock } from "../../ffi/lock.ts";
 import type { Region } from "../../memory/region.ts";
 import { type Ownership, own } from "../../objects/own.ts";
+import { waitForLock } from "../../objects/wait-for-lock.ts";
 import {
   SEGMENT_LIVE,
   SEGMENT_STATE_OFFSET,
@@ -26,6 +26,7 @@ import {
   STATE_CLOSED,
   STATE_NEVER,
 } from "../../ring/layout.ts";
+import type { OpenObject } from "../attach-object.ts";
 import type { Side } from "../link.ts";
 import type { PeerState } from "../presence.ts";
 import { otherSide, pidWord, removeObject, roleByte, SETUP_BYTE, stateWord } from "../presence-object.ts";
@@ -35,15 +36,6 @@ export const BELL_FILE = "bell";
 
 /** A FIFO that nobody writes into. The producer keeps it open for writing, so it hangs up for every consumer when the producer has gone. */
 export const LIFELINE_FILE = "lifeline";
-
-/** What `attachBroadcast` has opened. */
-export interface BroadcastParts {
-  readonly side: Side;
-  readonly region: Region;
-  readonly path: string;
-  /** The open segment, which holds the role lock. */
-  readonly segment: number;
-}
 
 /**
  * One end of a broadcast, by the kernel's word.
@@ -73,14 +65,14 @@ export class BroadcastPresence {
   #ownership: Ownership | undefined;
 
   /** Use `attachBroadcast`. Called under the setup lock, so the path leads to the files of this segment. */
-  constructor({ side, region, path, segment }: BroadcastParts) {
+  constructor(side: Side, { region, path, segment, words, header, capacity }: OpenObject) {
     this.side = side;
     this.region = region;
-    this.capacity = (region.length - pageSize()) / 2;
+    this.capacity = capacity;
     this.#path = path;
     this.#segment = segment;
-    this.#words = region.arena.words;
-    this.#header = region.offset >> 2;
+    this.#words = words;
+    this.#header = header;
     try {
       if (side === "sender") this.#openForSending();
       else this.#openForReceiving();
@@ -208,18 +200,21 @@ export class BroadcastPresence {
   #leave(dies: boolean): void {
     if (!this.#open) return;
     this.#open = false;
-    lockWait(this.#segment, "write", SETUP_BYTE, 1);
-    if (this.side === "sender") {
-      Atomics.store(this.#words, this.#header + stateWord("sender"), dies ? STATE_ATTACHED : STATE_CLOSED);
+    waitForLock(this.#segment, "write", SETUP_BYTE, 1);
+    try {
+      if (this.side === "sender") {
+        Atomics.store(this.#words, this.#header + stateWord("sender"), dies ? STATE_ATTACHED : STATE_CLOSED);
+      }
+      if (this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE && this.#isFinished(dies)) {
+        removeObject(this.#path, this.#words, this.#header);
+      }
+    } finally {
+      this.region.close();
+      // drops the locks with it; before the lifeline, so that who hears of the one sees the other
+      close(this.#segment);
+      this.closeBells();
+      this.#ownership?.release();
     }
-    if (this.#load(SEGMENT_STATE_OFFSET >> 2) === SEGMENT_LIVE && this.#isFinished(dies)) {
-      removeObject(this.#path, this.#words, this.#header);
-    }
-    this.region.close();
-    // drops the locks with it; before the lifeline, so that who hears of the one sees the other
-    close(this.#segment);
-    this.closeBells();
-    this.#ownership?.release();
   }
 
   /** Whether nobody will miss the object. */

@@ -1,26 +1,19 @@
 import { close } from "../../ffi/fd.ts";
 import { queryLock, unlock } from "../../ffi/lock.ts";
-import { pageSize } from "../../ffi/sysconf.ts";
 import { nativeCopier } from "../../memory/native-copier.ts";
 import type { Region } from "../../memory/region.ts";
 import { type Ownership, own } from "../../objects/own.ts";
 import { waitForLock } from "../../objects/wait-for-lock.ts";
-import { FUNNEL_DEATHS_OFFSET, FUNNEL_PRESENT_OFFSET, KIND_FUNNEL } from "../../ring/funnel-layout.ts";
-import { capacityOfSize } from "../../ring/header-bytes.ts";
+import { FUNNEL_DEATHS_OFFSET, FUNNEL_PRESENT_OFFSET } from "../../ring/funnel-layout.ts";
 import { SEGMENT_LIVE, SEGMENT_STATE_OFFSET, SEGMENT_SUPERSEDED } from "../../ring/layout.ts";
 import type { RingMemory } from "../../ring/ring-memory.ts";
+import type { OpenObject } from "../attach-object.ts";
 import type { Side } from "../link.ts";
 import { removeObject, SETUP_BYTE } from "../presence-object.ts";
 import { FIRST_SLOT_BYTE } from "./funnel-shape.ts";
 
 /** What `attachFunnel` has opened. */
-export interface FunnelParts {
-  readonly address: string;
-  readonly region: Region;
-  readonly path: string;
-  /** The open segment, which holds the locks of this end. */
-  readonly segment: number;
-}
+export type FunnelParts = Pick<OpenObject, "address" | "region" | "path" | "segment" | "capacity">;
 
 /** What both ends of a funnel have: the segment with this end's locks, and the descriptors that wake. */
 export abstract class FunnelPresence {
@@ -38,10 +31,10 @@ export abstract class FunnelPresence {
   #open = true;
   #ownership: Ownership | undefined;
 
-  constructor({ address, region, path, segment }: FunnelParts) {
+  constructor({ address, region, path, segment, capacity }: FunnelParts) {
     this.#address = address;
     this.region = region;
-    this.capacity = capacityOfSize(KIND_FUNNEL, region.length, pageSize(), 2) ?? 0;
+    this.capacity = capacity;
     this.path = path;
     this.segment = segment;
     this.#words = region.arena.words;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { mkfifo } from "../../ffi/fifo.ts";
 import { KIND_FUNNEL } from "../../ring/funnel-layout.ts";
-import type { ObjectShape } from "../attach-presence.ts";
+import type { ObjectShape } from "../make-object.ts";
 import { bellFile } from "../presence-object.ts";
 
 /** The FIFO that wakes the consumer: any producer writes a byte into it. */
