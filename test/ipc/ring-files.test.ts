@@ -20,6 +20,7 @@ import { O_RDWR } from "../../src/ffi/abi/current.ts";
 import { close, open as openFile, write } from "../../src/ffi/fd.ts";
 import { mkfifo } from "../../src/ffi/fifo.ts";
 import { open, remove } from "../../src/ipc/adapters/ring.ts";
+import { Channel } from "../../src/ipc/channel.ts";
 import type { Link, Side } from "../../src/ipc/link.ts";
 import { freeArenaBytes } from "../../src/memory/region.ts";
 import { objectDirectory } from "../../src/objects/object-directory.ts";
@@ -182,6 +183,20 @@ test("a word of state that nobody writes is IPC_CORRUPT, at opening and for an e
     // with it, that session is over: the next one has a new ring
     (await open(where, "receiver", {})).close();
     assert.not(existsSync(path(where)));
+  }
+});
+
+test("so it is for a funnel and a broadcast, which go on when it is mended", async () => {
+  for (const scheme of ["funnel", "broadcast"]) {
+    const name = `f${++count}`;
+    const segment = join(objectDirectory(), `${name}.${scheme}`, "segment");
+    await using sender = await Channel.sender(`${scheme}:${name}`, { capacity: 4096 });
+    setWord(segment, 896, 3);
+    await failsWith("IPC_CORRUPT", Channel.receiver(`${scheme}:${name}`), /state word of its segment .* is 3, not/);
+    setWord(segment, 896, 0);
+    await using receiver = await Channel.receiver(`${scheme}:${name}`);
+    await sender.send(new Uint8Array([1]));
+    assert.equal(await receiver.receive(), new Uint8Array([1]));
   }
 });
 
