@@ -178,6 +178,15 @@ export class FunnelProducer {
   }
 
   /**
+   * Whether the consumer has closed.
+   *
+   * @throws {IpcError} `IPC_CORRUPT` as `peerState`
+   */
+  get peerClosed(): boolean {
+    return this.peerState === STATE_CLOSED;
+  }
+
+  /**
    * Sends a message, or nothing.
    *
    * @param message the bytes; they may be reused when this returns

@@ -2,18 +2,15 @@ import { IpcError } from "../../errors.ts";
 import { getpid } from "../../ffi/ids.ts";
 import { BroadcastConsumer } from "../../ring/broadcast-consumer.ts";
 import { STATE_CLOSED } from "../../ring/layout.ts";
-import { Pace } from "../../wait/pace.ts";
-import type { Direction, Link, LinkStats, Peer } from "../link.ts";
-import { OneSidedLink } from "../one-sided-link.ts";
-import { BellWaiter } from "../ring-link/bell-waiter.ts";
+import type { Link, LinkStats } from "../link.ts";
+import { BellLink } from "../ring-link/bell-link.ts";
 import { attachBroadcast, type BroadcastOptions } from "./attach-broadcast.ts";
 import { broadcastMemory } from "./broadcast-memory.ts";
 import type { BroadcastPresence } from "./broadcast-presence.ts";
 import { BROADCAST_SUPPORTS } from "./supports.ts";
 
 /** A receiving end of a broadcast as a `Link`. */
-export class BroadcastReceiver extends OneSidedLink implements Link {
-  readonly address: string;
+export class BroadcastReceiver extends BellLink<BroadcastConsumer, BroadcastPresence> implements Link {
   readonly side = "receiver";
   readonly supports = BROADCAST_SUPPORTS;
   readonly maxMessageBytes = Number.POSITIVE_INFINITY;
@@ -22,21 +19,13 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
   readonly #options: BroadcastOptions;
   readonly #maxMessageBytes: number;
   readonly #skips: boolean;
-  // Replaced together when the sender has put a larger broadcast in the place of this one
-  #presence!: BroadcastPresence;
-  #consumer!: BroadcastConsumer;
-  #bell!: BellWaiter;
   /** The message behind those that were missed; it comes after the error that tells of them. */
   #behindGap: Uint8Array | undefined;
   #told = 0;
-  readonly #pace = new Pace();
-  #stalls = 0;
   #ended = false;
-  #open = true;
 
   constructor(name: string, options: BroadcastOptions, maxMessageBytes: number, skips: boolean) {
-    super();
-    this.address = options.address;
+    super(options.address);
     this.#name = name;
     this.#options = options;
     this.#maxMessageBytes = maxMessageBytes;
@@ -47,61 +36,37 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
   override tryRead(): Uint8Array | undefined | null {
     if (this.#behindGap !== undefined) return this.#takeBehindGap();
     if (this.#ended) return null;
-    const message = this.#consumer.tryPop();
+    const message = this.ring.tryPop();
     if (message !== undefined) return this.#received(message);
     if (!this.#mayHaveEnded()) return undefined;
-    const last = this.#consumer.tryPop();
+    const last = this.ring.tryPop();
     if (last !== undefined) return this.#received(last);
     return this.#tryEnd();
   }
 
-  async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#open || this.#ended || this.#behindGap !== undefined) return;
-    this.#stalls++;
-    this.#pace.askNext();
-    await this.#bell.park(this.#consumer, signal);
+  override stats(): LinkStats {
+    return { ...super.stats(), missed: this.ring.missed };
   }
 
-  readySync(_direction: Direction, timeout: number): boolean {
-    if (this.#ended || this.#behindGap !== undefined) return true;
-    this.#stalls++;
-    this.#pace.askNext();
-    return this.#bell.parkSync(this.#consumer, timeout);
+  protected override get isSettled(): boolean {
+    return this.#ended || this.#behindGap !== undefined;
   }
 
-  peer(): Peer {
-    if (!this.#open) return { alive: undefined, pid: undefined };
-    const state = this.#presence.peerState();
-    return { alive: state === "none" ? undefined : state === "attached", pid: this.#presence.peerPid };
-  }
-
-  stats(): LinkStats {
-    return {
-      backlogBytes: this.#open ? this.#consumer.available : undefined,
-      capacityBytes: this.#presence.capacity,
-      stalls: this.#stalls,
-      wakes: 0,
-      missed: this.#consumer.missed,
-    };
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#detach();
+  protected get backlogBytes(): number {
+    return this.ring.available;
   }
 
   /** A message was taken: was one missed before it? */
   #received(message: Uint8Array): Uint8Array {
-    this.#pace.found();
-    const missed = this.#consumer.missed - this.#told;
+    this.pace.found();
+    const missed = this.ring.missed - this.#told;
     if (missed === 0 || this.#skips) return message;
-    this.#told = this.#consumer.missed;
+    this.#told = this.ring.missed;
     this.#behindGap = message;
     throw new IpcError(
       "IPC_LAGGED",
       `The receiver of ${this.address} fell behind and missed ${missed} messages. Receive on, take more at a time with batches(), ` +
-        `give the sender a larger capacity than ${this.#presence.capacity} bytes, or open the receiver with lag "skip"`,
+        `give the sender a larger capacity than ${this.presence.capacity} bytes, or open the receiver with lag "skip"`,
       { missed },
     );
   }
@@ -119,41 +84,33 @@ export class BroadcastReceiver extends OneSidedLink implements Link {
       const memory = broadcastMemory(opened, this.address);
       consumer = new BroadcastConsumer(memory, { from, maxMessageBytes: this.#maxMessageBytes, pid: getpid() });
     });
-    this.#presence = presence;
-    this.#consumer = consumer as BroadcastConsumer;
-    this.#bell = new BellWaiter(presence, this.#pace);
-  }
-
-  #detach(): void {
-    this.#bell.close();
-    this.#consumer.close();
-    this.#presence.detach();
+    this.attached(presence, consumer as unknown as BroadcastConsumer);
   }
 
   /** Nothing is there: true when nothing more can come, except for what was published before this look. */
   #mayHaveEnded(): boolean {
-    if (this.#consumer.peerState === STATE_CLOSED) return true;
-    if (!this.#pace.missed()) return false;
-    if (this.#presence.superseded) {
-      this.#detach();
+    if (this.ring.peerState === STATE_CLOSED) return true;
+    if (!this.pace.missed()) return false;
+    if (this.presence.superseded) {
+      this.detach();
       // nothing was sent before: all that is in the new one came after this receiver
       this.#attach("oldest");
       return false;
     }
-    const state = this.#presence.peerState();
+    const state = this.presence.peerState();
     return state === "dead" || state === "closed";
   }
 
   /** Called when the sender has left and everything is read. */
   #tryEnd(): undefined | null {
-    const state = this.#presence.peerState();
+    const state = this.presence.peerState();
     // another one may have come since the look that brought us here, and may be gone again: the stream goes on with that one
-    if (state === "attached" || this.#consumer.available > 0) return undefined;
+    if (state === "attached" || this.ring.available > 0) return undefined;
     this.#ended = true;
     if (state !== "dead") return null;
     throw new IpcError(
       "IPC_PEER_GONE",
-      `The sender of ${this.address}, process ${this.#presence.peerPid}, died without closing. All that it had sent and that was not overwritten was received`,
+      `The sender of ${this.address}, process ${this.presence.peerPid}, died without closing. All that it had sent and that was not overwritten was received`,
     );
   }
 }

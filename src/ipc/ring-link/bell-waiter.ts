@@ -9,7 +9,7 @@ import { Pace } from "../../wait/pace.ts";
 import type { Presence } from "../presence.ts";
 
 /** What a ring's producer and consumer have in common for sleeping. Without `poll` there is no spinning. */
-interface Sleeper {
+export interface Sleeper {
   flush?(): void;
   poll?(): boolean;
   /** Byte offset in the arena of the word on which this end sleeps in futex(2); without it there is only the bell. */
@@ -21,7 +21,10 @@ interface Sleeper {
 }
 
 /** What is needed of a presence: the descriptor that wakes this end, and who is at the other one. */
-type Ringing = Pick<Presence, "bell" | "isOpen" | "peerPid" | "peerState" | "region" | "renewBell" | "settleBell">;
+export type Ringing = Pick<
+  Presence,
+  "bell" | "isOpen" | "peerPid" | "peerState" | "region" | "renewBell" | "settleBell"
+>;
 
 /** Longest time to spin before sleeping, in milliseconds: about what it costs both sides to sleep and to wake. */
 const LONGEST_SPIN = 0.05;
