@@ -20,7 +20,8 @@ export class Claims {
 
   async claim(length: number, options?: WaitOptions): Promise<Uint8Array> {
     if (options !== undefined) checkWaitOptions(options);
-    const room = this.#begin("claim()", length, options);
+    let room = this.#begin("claim()", length, options);
+    if (room === undefined && this.#sending.turns.spin()) room = this.#begin("claim()", length);
     if (room === undefined) return this.#sending.turns.wait(this.#turn("claim()", length), options);
     if (this.#pause.due()) {
       await this.#pause.take(undefined);

@@ -71,6 +71,11 @@ export interface Link {
    */
   tryReadDescriptor?(): number | undefined | null;
 
+  /**
+   * Looks for some microseconds whether a further try may succeed, where that costs less than a wait; true when it may. It blocks the thread
+   * meanwhile, as the beginning of `ready` does, which does not look again right behind it.
+   */
+  spin?(): boolean;
   ready(direction: Direction, signal: AbortSignal | undefined): Promise<void>;
   readySync(direction: Direction, timeout: number): boolean;
 

@@ -23,7 +23,8 @@ export class Peeks {
 
   async peek(options?: WaitOptions): Promise<Uint8Array | undefined> {
     if (options !== undefined) checkWaitOptions(options);
-    const message = this.#begin("peek()", options) ? this.#try() : WAIT;
+    let message = this.#begin("peek()", options) ? this.#try() : WAIT;
+    if (message === WAIT && this.#receiving.turns.spin()) message = this.#try();
     if (message === WAIT) return this.#receiving.turns.wait(this.#turn("peek()"), options);
     return this.#pause.due() ? this.#afterPause("peek()", message) : message;
   }
@@ -57,7 +58,8 @@ export class Peeks {
     };
     const wait = async () => {
       if (this.#pause.due()) await this.#afterPause(call, undefined);
-      return this.#receiving.turns.wait({ call, attempt }, options);
+      const batch = this.#receiving.turns.spin() ? attempt() : WAIT;
+      return batch === WAIT ? this.#receiving.turns.wait({ call, attempt }, options) : batch;
     };
     const letGo = () => {
       const isHeld = given !== undefined && given === this.#peeked && !this.#receiving.closed;

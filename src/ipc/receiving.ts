@@ -53,8 +53,8 @@ export class Receiving {
     try {
       if (options !== undefined) checkWaitOptions(options);
       this.checkOpen("receive()", options);
-      if (!this.turns.idle) return this.turns.wait(this.#valueTurn("receive()"), options);
-      const value = this.#take();
+      let value = this.turns.idle ? this.#take() : WAIT;
+      if (value === WAIT && this.turns.spin()) value = this.#take();
       if (value === WAIT) return this.turns.wait(this.#valueTurn("receive()"), options);
       return this.#pause.due() ? this.#pause.take(value) : Promise.resolve(value);
     } catch (error) {
@@ -123,7 +123,8 @@ export class Receiving {
   receiveBatch(call: string, max: number, options?: WaitOptions): Promise<unknown[]> {
     try {
       this.checkOpen(call, options);
-      const values = this.turns.idle ? this.#takeMany(max) : WAIT;
+      let values = this.turns.idle ? this.#takeMany(max) : WAIT;
+      if (values === WAIT && this.turns.spin()) values = this.#takeMany(max);
       if (values === WAIT) return this.turns.wait({ call, attempt: () => this.#takeMany(max) }, options);
       return this.#pause.due() ? this.#pause.take(values) : Promise.resolve(values);
     } catch (error) {

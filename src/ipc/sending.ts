@@ -1,7 +1,7 @@
 import { IpcError } from "../errors.ts";
 import type { WaitOptions } from "../wait/wait-options.ts";
 import { abortedError, checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
-import { BEGUN, type Link, TAKEN } from "./link.ts";
+import { BEGUN, FULL, type Link, TAKEN } from "./link.ts";
 import { noDescriptors } from "./no-descriptors.ts";
 import type { Codec } from "./options.ts";
 import { Pause } from "./pause.ts";
@@ -125,7 +125,11 @@ export class Sending {
   offer(call: string, message: Uint8Array, options?: WaitOptions): Promise<void> | undefined {
     let begun = false;
     if (this.turns.idle) {
-      const result = this.#link.tryWrite(message, true);
+      let result = this.#link.tryWrite(message, true);
+      if (result === FULL) {
+        this.uncork();
+        if (this.turns.spin()) result = this.#link.tryWrite(message, true);
+      }
       if (result === TAKEN) {
         this.count(message.length);
         return undefined;

@@ -7,7 +7,7 @@ import type { Direction, Link } from "./link.ts";
 export const WAIT: unique symbol = Symbol("wait");
 
 /** What calls wait for: a link, or an object that waits like one. */
-export type Waitable = Pick<Link, "address" | "ready" | "readySync">;
+export type Waitable = Pick<Link, "address" | "ready" | "readySync" | "spin">;
 
 /** One call that waits, such as a `send()` while the transport is full. */
 export interface Turn<Result> {
@@ -60,6 +60,11 @@ export class Turns {
 
   get length(): number {
     return this.#queue.size;
+  }
+
+  /** Looks for some microseconds for what a call would have to wait for, where nobody waits yet; true when another try may succeed. */
+  spin(): boolean {
+    return this.idle && this.#link.spin?.() === true;
   }
 
   /** A claim or a peek is in the caller's hands. */

@@ -28,17 +28,21 @@ export abstract class BellLink<End extends RingEnd, Presence extends RingPresenc
     this.address = address;
   }
 
+  spin(): boolean {
+    if (!this.isOpen || this.isSettled) return false;
+    this.#stall();
+    return this.bell.spin(this.ring);
+  }
+
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
     if (!this.isOpen || this.isSettled) return;
-    this.#stalls++;
-    this.pace.askNext();
+    if (!this.bell.hasSpun) this.#stall();
     await this.bell.park(this.ring, signal);
   }
 
   readySync(_direction: Direction, timeout: number): boolean {
     if (this.isSettled) return true;
-    this.#stalls++;
-    this.pace.askNext();
+    this.#stall();
     return this.bell.parkSync(this.ring, timeout);
   }
 
@@ -61,6 +65,11 @@ export abstract class BellLink<End extends RingEnd, Presence extends RingPresenc
     if (!this.isOpen) return;
     this.isOpen = false;
     this.detach();
+  }
+
+  #stall(): void {
+    this.#stalls++;
+    this.pace.askNext();
   }
 
   /** An end was taken, for the first time or anew. */

@@ -51,6 +51,7 @@ export class BellWaiter {
   readonly #pace: Pace;
   #waiter: FdWaiter | undefined;
   #spin = FIRST_SPIN;
+  #hasSpun = false;
 
   /** @param pace how often this end looks, in other calls as well */
   constructor(presence: Ringing, pace: Pace = new Pace()) {
@@ -58,9 +59,23 @@ export class BellWaiter {
     this.#pace = pace;
   }
 
+  /** The last thing that was done here is a `spin` that found nothing. */
+  get hasSpun(): boolean {
+    return this.#hasSpun;
+  }
+
+  /** Looks for a while whether there is something to do. A `park` behind it does not look again. */
+  spin(sleeper: Sleeper): boolean {
+    const found = this.#spins(sleeper);
+    this.#hasSpun = !found;
+    return found;
+  }
+
   async park(sleeper: Sleeper, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    if (this.#spins(sleeper) || !sleeper.prepareWait(WAIT_BELL)) return;
+    const found = !this.#hasSpun && this.#spins(sleeper);
+    this.#hasSpun = false;
+    if (found || !sleeper.prepareWait(WAIT_BELL)) return;
     const asleep = performance.now();
     const look = sleeper.lookAgain === undefined ? undefined : setTimeout(() => this.#lookAgain(sleeper), LONGEST_NAP);
     try {
