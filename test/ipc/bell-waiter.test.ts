@@ -18,12 +18,12 @@ class Parked {
   looks = 0;
   cancels = 0;
 
-  constructor(missed: boolean) {
+  constructor(missed: boolean, peerPid: number = process.pid) {
     this.#missed = missed;
     const [bell] = this.#fds;
     const empty = () => read(bell, new Uint8Array(16)) !== 0;
     const region = { arena: arena() };
-    const presence = { bell, isOpen: true, peerPid: process.pid, peerState: () => "attached", renewBell() {} };
+    const presence = { bell, isOpen: true, peerPid, peerState: () => "attached", renewBell() {} };
     this.waiter = new BellWaiter({ ...presence, region, settleBell: empty } as never);
   }
 
@@ -48,6 +48,21 @@ class Parked {
   close(): void {
     this.waiter.close();
     for (const fd of this.#fds) close(fd);
+  }
+}
+
+/** The same, with another process at the other side, for which it looks before it sleeps. */
+class Spinning extends Parked {
+  polls = 0;
+  found = false;
+
+  constructor() {
+    super(false, process.pid + 1);
+  }
+
+  poll(): boolean {
+    this.polls++;
+    return this.found;
   }
 }
 
@@ -82,6 +97,30 @@ test(
     assert.not(end.waiter.parkSync(end, 1));
     end.ring();
     assert.ok(end.waiter.parkSync(end, Number.POSITIVE_INFINITY));
+    end.close();
+  }),
+);
+
+test(
+  "a wait right behind a look that found nothing does not look again, and the next one does",
+  deadline(20_000, async () => {
+    const end = new Spinning();
+    assert.not(end.waiter.spin(end));
+    assert.ok(end.waiter.hasSpun);
+    const polls = end.polls;
+    assert.ok(polls > 0);
+    const wait = end.waiter.park(end, undefined);
+    assert.is(end.polls, polls);
+    end.ring();
+    await wait;
+    assert.not(end.waiter.hasSpun);
+    const again = end.waiter.park(end, undefined);
+    assert.ok(end.polls > polls);
+    end.ring();
+    await again;
+    end.found = true;
+    assert.ok(end.waiter.spin(end));
+    assert.not(end.waiter.hasSpun);
     end.close();
   }),
 );

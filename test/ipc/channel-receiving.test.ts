@@ -34,6 +34,36 @@ test10("a message that is there is given as the link gave it, and nothing waits"
   assert.is(link.mostPending, 0);
 });
 
+test10("who finds a message after a moment does not wait; who stands behind others does not look", async () => {
+  const { link, receiver } = open();
+  link.onSpin = () => {
+    link.toRead.push(bytes(link.spins));
+    return true;
+  };
+  assert.equal(await receiver.receive(), bytes(1));
+  assert.equal(await receiver.peek(), bytes(2));
+  receiver.release();
+  assert.equal((await receiver.batches().next()).value, [bytes(3)]);
+  const inPlace = receiver.peekBatches();
+  assert.equal((await inPlace.next()).value, [bytes(4)]);
+  await inPlace.return?.();
+  for await (const message of receiver) {
+    assert.equal(message, bytes(5));
+    break;
+  }
+  assert.is(link.mostPending, 0);
+
+  link.onSpin = () => true;
+  const waits = receiver.receive();
+  assert.ok(await isPending(waits));
+  const behind = receiver.receive();
+  assert.ok(await isPending(behind));
+  assert.equal([link.spins, link.mostPending], [6, 1]);
+  link.toRead.push(bytes(7), bytes(8));
+  link.wake();
+  assert.equal(await Promise.all([waits, behind]), [bytes(7), bytes(8)]);
+});
+
 test10("nothing is read before somebody asks for it", async () => {
   const { link, receiver } = open();
   link.toRead.push(bytes(1), bytes(2));

@@ -33,6 +33,44 @@ test10("a message that is taken at once goes to the link as it is, and nothing w
   assert.is(link.mostPending, 0);
 });
 
+test10(
+  "who finds room after a moment does not wait, and publishes before that; who stands behind others does not look",
+  async () => {
+    const { link, sender } = open();
+    link.onSpin = () => {
+      link.calls.push("look");
+      return true;
+    };
+    link.results.push(FULL, TAKEN);
+    await sender.send(MESSAGE);
+    link.results.push(FULL);
+    assert.is((await sender.claim(3)).length, 3);
+    sender.abort();
+    link.results.push(TAKEN, FULL, TAKEN, TAKEN);
+    assert.is(await sender.sendMany([MESSAGE, MESSAGE, MESSAGE]), 3);
+    assert.equal(
+      link.calls.join(),
+      "write full,look,write taken,claim full,look,claim taken,cork,write taken,write full,uncork,look,write taken,cork,write taken,uncork,flush,flush",
+    );
+    assert.is(link.mostPending, 0);
+
+    // the room was for somebody else, or too small
+    link.results.push(FULL, FULL);
+    const waits = sender.send(MESSAGE);
+    assert.ok(await isPending(waits));
+    const behind = sender.send(MESSAGE);
+    assert.ok(await isPending(behind));
+    assert.equal([link.spins, link.mostPending], [4, 1]);
+    link.wake();
+    await Promise.all([waits, behind]);
+    assert.is(sender.stats().messages, 6);
+
+    link.onSpin = () => false;
+    link.results.push(FULL);
+    await failsWith("IPC_TIMEOUT", sender.send(MESSAGE, { timeout: 1 }));
+  },
+);
+
 test10("a message that is only begun by send() is borrowed, and flushed when the link is ready", async () => {
   const { link, sender } = open();
   link.results.push(BEGUN);

@@ -47,6 +47,9 @@ export class FakeLink implements Link {
   syncWaitsWhilePending = 0;
   readyError: Error | undefined;
   onReadySync: () => boolean = () => false;
+  /** What a look before a wait finds, and how many there were. */
+  onSpin: () => boolean = () => false;
+  spins = 0;
   #begun: Uint8Array | undefined;
   #wake: (() => void) | undefined;
 
@@ -107,6 +110,12 @@ export class FakeLink implements Link {
     return next;
   }
 
+  tryClaim(length: number): Uint8Array | undefined {
+    const result = this.results.shift() ?? TAKEN;
+    this.calls.push(`claim ${["full", "taken"][result]}`);
+    return result === TAKEN ? new Uint8Array(length) : undefined;
+  }
+
   tryPeek(): Uint8Array | undefined | null {
     return this.tryRead();
   }
@@ -117,6 +126,11 @@ export class FakeLink implements Link {
 
   release(): void {
     this.calls.push("release");
+  }
+
+  spin(): boolean {
+    this.spins++;
+    return this.onSpin();
   }
 
   async ready(_direction: Direction, signal: AbortSignal | undefined): Promise<void> {
