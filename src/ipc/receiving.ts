@@ -90,7 +90,8 @@ export class Receiving {
     checkSyncOptions(options);
     this.checkOpen("receiveSync()");
     this.refuseWhileHeld("receiveSync()");
-    const value = this.turns.idle ? this.#take() : WAIT;
+    let value = this.turns.idle ? this.#take() : WAIT;
+    if (value === WAIT && this.turns.spin()) value = this.#take();
     return value === WAIT ? this.turns.waitSync(this.#valueTurn("receiveSync()"), options.timeout) : value;
   }
 

@@ -89,7 +89,11 @@ export class Sending {
     checkSyncOptions(options);
     const message = this.encode("sendSync()", value);
     this.refuseWhileHeld("sendSync()");
-    const result = this.turns.idle ? this.#link.tryWrite(message, true) : undefined;
+    let result = this.turns.idle ? this.#link.tryWrite(message, true) : undefined;
+    if (result === FULL) {
+      this.uncork();
+      if (this.turns.spin()) result = this.#link.tryWrite(message, true);
+    }
     if (result === TAKEN) {
       this.count(message.length);
       return;

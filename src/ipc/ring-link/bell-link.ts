@@ -42,7 +42,7 @@ export abstract class BellLink<End extends RingEnd, Presence extends RingPresenc
 
   readySync(_direction: Direction, timeout: number): boolean {
     if (this.isSettled) return true;
-    this.#stall();
+    if (!this.bell.hasSpun) this.#stall();
     return this.bell.parkSync(this.ring, timeout);
   }
 

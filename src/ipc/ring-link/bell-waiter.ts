@@ -64,7 +64,7 @@ export class BellWaiter {
     return this.#hasSpun;
   }
 
-  /** Looks for a while whether there is something to do. A `park` behind it does not look again. */
+  /** Looks for a while whether there is something to do. A `park` or `parkSync` behind it does not look again. */
   spin(sleeper: Sleeper): boolean {
     const found = this.#spins(sleeper);
     this.#hasSpun = !found;
@@ -73,9 +73,7 @@ export class BellWaiter {
 
   async park(sleeper: Sleeper, signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
-    const found = !this.#hasSpun && this.#spins(sleeper);
-    this.#hasSpun = false;
-    if (found || !sleeper.prepareWait(WAIT_BELL)) return;
+    if (this.#spinsFirst(sleeper) || !sleeper.prepareWait(WAIT_BELL)) return;
     const asleep = performance.now();
     const look = sleeper.lookAgain === undefined ? undefined : setTimeout(() => this.#lookAgain(sleeper), LONGEST_NAP);
     try {
@@ -94,7 +92,7 @@ export class BellWaiter {
    * peer dies.
    */
   parkSync(sleeper: Sleeper, timeout: number): boolean {
-    if (this.#spins(sleeper)) return true;
+    if (this.#spinsFirst(sleeper)) return true;
     beforeBlocking();
     let left = timeout;
     if (sleeper.waiterOffset !== undefined) {
@@ -144,6 +142,13 @@ export class BellWaiter {
     if (this.#presence.settleBell()) return;
     this.close();
     this.#presence.renewBell();
+  }
+
+  /** At the beginning of a wait. */
+  #spinsFirst(sleeper: Sleeper): boolean {
+    const spun = this.#hasSpun;
+    this.#hasSpun = false;
+    return !spun && this.#spins(sleeper);
   }
 
   /** Looks for a while whether there is something to do, and learns from it. */
