@@ -3,8 +3,8 @@
  * lifecycle, validation, queueing of callers, waiting, cancellation, codecs and iteration once for all adapters.
  *
  * 1. A link is one end: a sender calls only `tryWrite`, `flush`, `keepRest`, `retract`, `cork`, `uncork`, `tryClaim`, `commit`,
- *    `abort`; a receiver only `tryRead`, `tryPeek`, `tryPeekNext`, `release`, `cork`, `uncork`. Both call `ready`, `readySync`, `peer`, `stats`, `close`.
- * 2. No method but `ready` and `readySync` waits.
+ *    `abort`; a receiver only `tryRead`, `tryPeek`, `tryPeekNext`, `release`, `cork`, `uncork`. Both call `spin`, `ready`, `readySync`, `peer`, `stats`, `close`.
+ * 2. No method but `ready` and `readySync` waits; `spin` looks for some microseconds.
  * 3. `tryWrite` takes a message whole or not at all, or begins it (`BEGUN`); then the link borrows the caller's bytes until `flush`
  *    returns true, or until `keepRest` has copied what is left, or `retract` took the message back. Nothing else is written meanwhile.
  *    A caller that will wait for room says so with `waits`, and the link may begin a message for which there is none yet.
