@@ -235,7 +235,7 @@ test(
 test(
   "processes that take one auto-reset event in parallel: each set is taken once",
   withEvent(true, async (event, file) => {
-    const sets = 5_000;
+    const sets = 1_000; // all three spin, so each takes the turns of a scheduler where the machine is busy
     const takers = [1, 2].map(() => script("event-take", file.path, OFFSET));
     while (Atomics.load(file.words, 15) < takers.length) await setImmediate();
     await native("event-set-many", file.path, OFFSET, sets).end();
