@@ -53,8 +53,7 @@ export class Receiving {
     try {
       if (options !== undefined) checkWaitOptions(options);
       this.checkOpen("receive()", options);
-      let value = this.turns.idle ? this.#take() : WAIT;
-      if (value === WAIT && this.turns.spin()) value = this.#take();
+      const value = this.#takeInTurn();
       if (value === WAIT) return this.turns.wait(this.#valueTurn("receive()"), options);
       return this.#pause.due() ? this.#pause.take(value) : Promise.resolve(value);
     } catch (error) {
@@ -90,8 +89,7 @@ export class Receiving {
     checkSyncOptions(options);
     this.checkOpen("receiveSync()");
     this.refuseWhileHeld("receiveSync()");
-    let value = this.turns.idle ? this.#take() : WAIT;
-    if (value === WAIT && this.turns.spin()) value = this.#take();
+    const value = this.#takeInTurn();
     return value === WAIT ? this.turns.waitSync(this.#valueTurn("receiveSync()"), options.timeout) : value;
   }
 
@@ -183,6 +181,12 @@ export class Receiving {
     if (bytes === null) return this.end();
     this.count(bytes.length);
     return this.#decode(bytes);
+  }
+
+  /** The same for a call that waits if need be: not before others, and where nothing is there, once more after a look. */
+  #takeInTurn(): unknown {
+    const value = this.turns.idle ? this.#take() : WAIT;
+    return value === WAIT && this.turns.spin() ? this.#take() : value;
   }
 
   #takeDescriptor(): number | undefined | typeof WAIT {

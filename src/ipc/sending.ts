@@ -1,7 +1,7 @@
 import { IpcError } from "../errors.ts";
 import type { WaitOptions } from "../wait/wait-options.ts";
 import { abortedError, checkSyncOptions, checkWaitOptions } from "../wait/wait-options.ts";
-import { BEGUN, FULL, type Link, TAKEN } from "./link.ts";
+import { BEGUN, FULL, type Link, TAKEN, type WriteResult } from "./link.ts";
 import { noDescriptors } from "./no-descriptors.ts";
 import type { Codec } from "./options.ts";
 import { Pause } from "./pause.ts";
@@ -89,11 +89,7 @@ export class Sending {
     checkSyncOptions(options);
     const message = this.encode("sendSync()", value);
     this.refuseWhileHeld("sendSync()");
-    let result = this.turns.idle ? this.#link.tryWrite(message, true) : undefined;
-    if (result === FULL) {
-      this.uncork();
-      if (this.turns.spin()) result = this.#link.tryWrite(message, true);
-    }
+    const result = this.turns.idle ? this.#write(message) : undefined;
     if (result === TAKEN) {
       this.count(message.length);
       return;
@@ -129,11 +125,7 @@ export class Sending {
   offer(call: string, message: Uint8Array, options?: WaitOptions): Promise<void> | undefined {
     let begun = false;
     if (this.turns.idle) {
-      let result = this.#link.tryWrite(message, true);
-      if (result === FULL) {
-        this.uncork();
-        if (this.turns.spin()) result = this.#link.tryWrite(message, true);
-      }
+      const result = this.#write(message);
       if (result === TAKEN) {
         this.count(message.length);
         return undefined;
@@ -142,6 +134,14 @@ export class Sending {
     }
     this.uncork();
     return this.turns.wait(this.#messageTurn(call, message, begun), options);
+  }
+
+  /** Offers a message to the link for a call that waits if need be: where there is no room, once more after a look. */
+  #write(message: Uint8Array): WriteResult {
+    const result = this.#link.tryWrite(message, true);
+    if (result !== FULL) return result;
+    this.uncork();
+    return this.turns.spin() ? this.#link.tryWrite(message, true) : result;
   }
 
   /** The bytes of a message. Checks in this order: misuse, state, size. */

@@ -250,6 +250,7 @@ test(
         if (++given === 3) other = peer("sender", address, {}, `send:${count}:4:1`, "close");
       }
     }
+    assert.ok(given > 0);
     assert.is(await receiver.receive(), undefined);
     await other?.exit();
 

@@ -136,7 +136,8 @@ test(
   deadline(LIMIT, async () => {
     const name = uniqueName();
     // once more with another peer, should this process have had no processor all the while
-    for (let seen = 0; seen === 0; ) {
+    let seen = 0;
+    for (let peers = 0; seen === 0 && peers < 20; peers++) {
       const peer = startPeer(currentRuntime(), PEER, ["come-and-go", name, "2000"]);
       let over = false;
       const done = peer.exit().then(() => {
@@ -156,6 +157,7 @@ test(
       }
       await done;
     }
+    assert.ok(seen > 0, "it was never seen");
   }),
 );
 

@@ -3,17 +3,15 @@ import { getpid } from "../../ffi/ids.ts";
 import { BroadcastConsumer } from "../../ring/broadcast-consumer.ts";
 import { STATE_CLOSED } from "../../ring/layout.ts";
 import type { Link, LinkStats } from "../link.ts";
-import { BellLink } from "../ring-link/bell-link.ts";
+import { BellReceiver } from "../ring-link/bell-receiver.ts";
 import { attachBroadcast, type BroadcastOptions } from "./attach-broadcast.ts";
 import { broadcastMemory } from "./broadcast-memory.ts";
 import type { BroadcastPresence } from "./broadcast-presence.ts";
 import { BROADCAST_SUPPORTS } from "./supports.ts";
 
 /** A receiving end of a broadcast as a `Link`. */
-export class BroadcastReceiver extends BellLink<BroadcastConsumer, BroadcastPresence> implements Link {
-  readonly side = "receiver";
+export class BroadcastReceiver extends BellReceiver<BroadcastConsumer, BroadcastPresence> implements Link {
   readonly supports = BROADCAST_SUPPORTS;
-  readonly maxMessageBytes = Number.POSITIVE_INFINITY;
 
   readonly #name: string;
   readonly #options: BroadcastOptions;
@@ -22,7 +20,6 @@ export class BroadcastReceiver extends BellLink<BroadcastConsumer, BroadcastPres
   /** The message behind those that were missed; it comes after the error that tells of them. */
   #behindGap: Uint8Array | undefined;
   #told = 0;
-  #ended = false;
 
   constructor(name: string, options: BroadcastOptions, maxMessageBytes: number, skips: boolean) {
     super(options.address);
@@ -35,7 +32,7 @@ export class BroadcastReceiver extends BellLink<BroadcastConsumer, BroadcastPres
 
   override tryRead(): Uint8Array | undefined | null {
     if (this.#behindGap !== undefined) return this.#takeBehindGap();
-    if (this.#ended) return null;
+    if (this.ended) return null;
     const message = this.ring.tryPop();
     if (message !== undefined) return this.#received(message);
     if (!this.#mayHaveEnded()) return undefined;
@@ -49,11 +46,7 @@ export class BroadcastReceiver extends BellLink<BroadcastConsumer, BroadcastPres
   }
 
   protected override get isSettled(): boolean {
-    return this.#ended || this.#behindGap !== undefined;
-  }
-
-  protected get backlogBytes(): number {
-    return this.ring.available;
+    return super.isSettled || this.#behindGap !== undefined;
   }
 
   /** A message was taken: was one missed before it? */
@@ -106,7 +99,7 @@ export class BroadcastReceiver extends BellLink<BroadcastConsumer, BroadcastPres
     const state = this.presence.peerState();
     // another one may have come since the look that brought us here, and may be gone again: the stream goes on with that one
     if (state === "attached" || this.ring.available > 0) return undefined;
-    this.#ended = true;
+    this.ended = true;
     if (state !== "dead") return null;
     throw new IpcError(
       "IPC_PEER_GONE",

@@ -4,21 +4,18 @@ import { FunnelConsumer } from "../../ring/funnel-consumer.ts";
 import type { Link } from "../link.ts";
 import { peekNext, releasePeeked } from "../peek-together.ts";
 import type { PeerState } from "../presence.ts";
-import { BellLink } from "../ring-link/bell-link.ts";
+import { BellReceiver } from "../ring-link/bell-receiver.ts";
 import { attachFunnel, type FunnelOptions } from "./attach-funnel.ts";
 import { ReceivingPresence } from "./receiving-presence.ts";
 import { FUNNEL_SUPPORTS } from "./supports.ts";
 
 /** The receiving end of a funnel as a `Link`. */
-export class FunnelReceiver extends BellLink<FunnelConsumer, ReceivingPresence> implements Link {
-  readonly side = "receiver";
+export class FunnelReceiver extends BellReceiver<FunnelConsumer, ReceivingPresence> implements Link {
   readonly supports = FUNNEL_SUPPORTS;
-  readonly maxMessageBytes = Number.POSITIVE_INFINITY;
 
   readonly #name: string;
   readonly #options: FunnelOptions;
   readonly #maxMessageBytes: number;
-  #ended = false;
 
   constructor(name: string, options: FunnelOptions, maxMessageBytes: number) {
     super(options.address);
@@ -38,7 +35,7 @@ export class FunnelReceiver extends BellLink<FunnelConsumer, ReceivingPresence> 
   }
 
   override tryRead(): Uint8Array | undefined | null {
-    if (this.#ended) return null;
+    if (this.ended) return null;
     const message = this.ring.tryPop();
     if (message !== undefined) {
       this.pace.found();
@@ -49,7 +46,7 @@ export class FunnelReceiver extends BellLink<FunnelConsumer, ReceivingPresence> 
   }
 
   tryPeek(): Uint8Array | undefined | null {
-    if (this.#ended) return null;
+    if (this.ended) return null;
     let at = this.ring.tryPeek();
     if (at === -1) {
       if (!this.#mayGoOn()) return undefined;
@@ -68,17 +65,9 @@ export class FunnelReceiver extends BellLink<FunnelConsumer, ReceivingPresence> 
     releasePeeked(this.ring);
   }
 
-  protected override get isSettled(): boolean {
-    return this.#ended;
-  }
-
   /** Not the presence's `peerState()`, which looks around: that is for who is about to sleep. */
   protected override get peerState(): PeerState {
     return this.presence.producers;
-  }
-
-  protected get backlogBytes(): number {
-    return this.ring.available;
   }
 
   #attach(): void {
@@ -132,7 +121,7 @@ export class FunnelReceiver extends BellLink<FunnelConsumer, ReceivingPresence> 
     if (!consumer.ended) return undefined;
     const deaths = this.presence.tryEnd();
     if (deaths === undefined) return undefined;
-    this.#ended = true;
+    this.ended = true;
     if (deaths === 0) return null;
     const who = deaths === 1 ? `A sender of ${this.address}` : `Of the senders of ${this.address} ${deaths}`;
     throw new IpcError("IPC_PEER_GONE", `${who} died without closing. All that was sent was received`);

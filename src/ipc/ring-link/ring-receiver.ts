@@ -8,22 +8,19 @@ import { type AttachOptions, attachPresence } from "../attach-presence.ts";
 import type { Link, Supports } from "../link.ts";
 import { peekNext, releasePeeked } from "../peek-together.ts";
 import type { Presence } from "../presence.ts";
-import { BellLink } from "./bell-link.ts";
+import { BellReceiver } from "./bell-receiver.ts";
 import { ringMemory } from "./ring-memory.ts";
 import { KEPT_SUPPORTS, RING_SUPPORTS } from "./supports.ts";
 
 /** The receiving end of a ring as a `Link`. */
-export class RingReceiver extends BellLink<RingConsumer, Presence> implements Link {
-  readonly side = "receiver";
+export class RingReceiver extends BellReceiver<RingConsumer, Presence> implements Link {
   readonly supports: Supports;
-  readonly maxMessageBytes = Number.POSITIVE_INFINITY;
 
   readonly #name: string;
   readonly #options: AttachOptions;
   readonly #more: RingConsumerOptions;
   /** The message that is peeked at, when it came in several records. */
   #assembled: Uint8Array | undefined;
-  #ended = false;
 
   /** @param more what the consumer shall do besides */
   constructor(name: string, options: AttachOptions, more: RingConsumerOptions) {
@@ -45,7 +42,7 @@ export class RingReceiver extends BellLink<RingConsumer, Presence> implements Li
   }
 
   override tryRead(): Uint8Array | undefined | null {
-    if (this.#ended) return null;
+    if (this.ended) return null;
     const message = this.ring.tryPop();
     if (message !== undefined) {
       this.pace.found();
@@ -55,7 +52,7 @@ export class RingReceiver extends BellLink<RingConsumer, Presence> implements Li
   }
 
   tryPeek(): Uint8Array | undefined | null {
-    if (this.#ended) return null;
+    if (this.ended) return null;
     if (this.#assembled !== undefined) return this.#assembled;
     if (this.ring.inMessage) return this.#peekAssembled();
     let at = this.ring.tryPeek();
@@ -76,14 +73,6 @@ export class RingReceiver extends BellLink<RingConsumer, Presence> implements Li
   release(): void {
     if (this.#assembled === undefined) releasePeeked(this.ring);
     else this.#assembled = undefined;
-  }
-
-  protected override get isSettled(): boolean {
-    return this.#ended;
-  }
-
-  protected get backlogBytes(): number {
-    return this.ring.available;
   }
 
   /** A message larger than half of the ring lies nowhere in one piece: what is shown is a copy. */
@@ -126,7 +115,7 @@ export class RingReceiver extends BellLink<RingConsumer, Presence> implements Li
     const state = this.presence.peerState();
     // another one may have come since the look that brought us here, and may be gone again: the stream goes on with that one
     if (state === "attached" || this.ring.available > 0) return undefined;
-    this.#ended = true;
+    this.ended = true;
     if (state !== "dead") return null;
     const partial = this.ring.inMessage ? ", in the middle of a message" : "";
     this.ring.discardPartial();
